@@ -1,0 +1,1 @@
+"""Benchmarks: this package beside its peers, the same work, in the same minutes."""

@@ -1,0 +1,1 @@
+"""Recipes: one script a task, from data to a served model."""

@@ -1,0 +1,1 @@
+"""Short examples of single ideas, each a file to read and to run."""

@@ -1,0 +1,385 @@
+"""Train a Transformer to translate, score it, translate, and export it for TF Serving.
+
+Paper: "Attention is all you need" (Vaswani et al. 2017). Data: the embedded English to German
+sentences with numbers, dates and times (recipes/data/spoken_calendar.py), a data set by name, or
+line-parallel files of your own. Results with their commands, minutes and seeds: recipes/README.md.
+
+    python -m recipes.translation all
+    python -m recipes.translation train --run runs/mine --train a.en a.de --dev b.en b.de
+    python -m recipes.translation evaluate --run runs/mine --test c.en c.de
+    echo "the third of March" | python -m recipes.translation predict --run runs/mine
+    python -m recipes.translation export --run runs/mine --out saved_models/mine
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from recipes.cli import option, run
+from recipes.runs import next_version, open_run, read_settings, write_json
+
+FILES = {"nargs": 2, "metavar": ("SOURCE", "TARGET"), "type": str}
+SENTENCES = (
+    "The meeting is on March 3, 1987 at a quarter past four.",
+    "She paid 21,407 euros.",
+    "The train leaves at half past seven.",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    run: str = option("runs/translation", "folder of the run; a stopped training goes on there")
+    data: str = option(
+        "spoken_calendar", "embedded data set, or one to download: see recipes/data/downloads.py"
+    )
+    data_folder: str = option("data", "where downloads are kept")
+    train: tuple = option((), "line-parallel files, plain or .gz, instead of --data", **FILES)
+    dev: tuple = option((), "files to choose by", **FILES)
+    test: tuple = option((), "files to score in the end", **FILES)
+    pretrained: str = option("", "folder of a saved Translator to start from, tokenizer included")
+    size: str = option("tiny", "sizes of zoo.models.Transformer")
+    vocab_size: int = option(1000, "pieces of the joint vocabulary")
+    vocab_type: str = option("bpe", "SentencePiece model", choices=("bpe", "unigram"))
+    split_digits: bool = option(True, "every digit is a piece of its own")
+    dropout: float = option(0.1, "rate on embeddings and sublayers")
+    attention_dropout: float = option(0.0, "rate on attention weights")
+    activation_dropout: float = option(0.0, "rate inside feed-forward networks")
+    label_smoothing: float = option(0.1, "share of a label's mass that all words get")
+    epochs: int = option(10, "epochs, each of --updates updates")
+    updates: int = option(200, "updates of an epoch")
+    max_tokens: int = option(4096, "most ids of a batch, source and target, padding included")
+    accumulate: int = option(1, "batches of an update")
+    schedule: str = option(
+        "cosine", "learning rate after the warm-up", choices=("inverse_square_root", "cosine")
+    )
+    peak: float = option(0.003, "highest learning rate")
+    warmup: int = option(400, "updates of linear warm-up")
+    average: int = option(1, "epochs at the end whose weights are averaged")
+    precision: str = option("float32", "Keras dtype policy, such as mixed_bfloat16")
+    seed: int = option(0, "seed of weights, order and dropout")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    run: str = option("runs/translation", "folder of the run")
+    split: str = option("test", "which files of the run", choices=("dev", "test"))
+    test: tuple = option((), "files to score instead of the run's", **FILES)
+    beam_size: int = option(5, "hypotheses of the beam search; 1 is greedy")
+    length_penalty: float = option(1.0, "exponent of the length that scores are divided by")
+    batch_size: int = option(64, "sentences at a time")
+    tokenize: str = option("13a", "sacreBLEU's tokenizer; none for text that is tokenized")
+    output: str = option("", "file for the translations, one a line")
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    run: str = option("runs/translation", "folder of the run")
+    beam_size: int = option(5, "hypotheses of the beam search; 1 is greedy")
+    length_penalty: float = option(1.0, "exponent of the length that scores are divided by")
+    batch_size: int = option(32, "lines at a time")
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    run: str = option("runs/translation", "folder of the run")
+    out: str = option("saved_models/translation", "the model's folder; gets the next version")
+    beam_size: int = option(5, "hypotheses of the beam search; 1 is greedy")
+    length_penalty: float = option(1.0, "exponent of the length that scores are divided by")
+
+
+@dataclasses.dataclass(frozen=True)
+class All(Train):
+    out: str = option("saved_models/translation", "the model's folder; gets the next version")
+
+
+def train(settings):
+    """Train a model with fit(); the same command goes on after a stop."""
+    import keras
+
+    import zoo
+
+    keras.config.set_dtype_policy(settings.precision)
+    keras.utils.set_random_seed(settings.seed)
+    with open_run(settings) as folder:
+        if (folder / "task").exists():
+            print(f"{folder} is trained already: evaluate it, or give another folder by --run")
+            return
+        files = data_files(settings, folder)
+        translator = start_translator(settings, folder, files)
+        batches, dev_batches = make_batches(settings, folder, files, translator)
+        model = compiled_model(settings, translator)
+    last_weights = zoo.training.LastWeights(folder / "weights", settings.average)
+    checkpoint = zoo.training.Checkpoint(
+        folder / "checkpoints",
+        settings.seed,
+        callbacks=[
+            zoo.training.TokensPerSecond(),
+            zoo.training.JsonLinesLog(folder / "log.jsonl"),
+            zoo.training.TensorBoardScalars(folder / "tensorboard"),
+            last_weights,
+        ],
+    )
+    batches.first_epoch = checkpoint.restore(model)
+    began = time.time()
+    model.fit(
+        batches,
+        epochs=settings.epochs,
+        initial_epoch=batches.first_epoch,
+        steps_per_epoch=batches.steps_per_epoch,
+        validation_data=dev_batches,
+        callbacks=checkpoint.callbacks,
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    zoo.training.load_average(model, last_weights.files)
+    translator.save(folder / "task")
+    print(f"trained {model.count_params():,} parameters in {(time.time() - began) / 60:.1f} min")
+
+
+def make_batches(settings, folder, files, translator):
+    """Batches to train on, and the dev set's to watch."""
+    import zoo
+
+    special_ids = translator.source_tokenizer.special_ids
+    batches = zoo.text.PairBatches(
+        *id_arrays(folder, "train", files, translator),
+        special_ids,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+        steps_per_epoch=settings.updates * settings.accumulate,
+        accumulate=settings.accumulate,
+    )
+    dev_batches = zoo.text.EvaluationBatches(
+        *id_arrays(folder, "dev", files, translator), special_ids, max_tokens=settings.max_tokens
+    )
+    return batches, dev_batches
+
+
+def compiled_model(settings, translator):
+    """The model with its loss, ready for fit()."""
+    import keras
+
+    import zoo
+
+    # Batches carry weights that sum to the number of accumulated batches over an update's tokens,
+    # so the sum is the mean loss of a token.
+    loss = zoo.training.TokenCrossEntropy(settings.label_smoothing, reduction="sum")
+    translator.model.compile(
+        optimizer(settings),
+        loss,
+        weighted_metrics=[zoo.training.TokenLoss(loss), zoo.training.TokenCount()],
+        jit_compile="auto" if keras.backend.backend() == "jax" else False,
+    )
+    return translator.model
+
+
+def data_files(settings, folder):
+    """{"train": (source file, target file), "dev": ..., "test": ... if there is one}."""
+    own = {split: getattr(settings, split) for split in ("train", "dev", "test")}
+    if any(own.values()):
+        import zoo
+
+        if not (own["train"] and own["dev"]):
+            raise ValueError("files of your own need --train and --dev, each SOURCE TARGET")
+
+        found = {split: files for split, files in own.items() if files}
+        for pair in found.values():
+            zoo.text.read_parallel(*pair)  # unequal or empty lines end here, before any work
+        return found
+    if settings.data == "spoken_calendar":
+        from recipes.data import spoken_calendar
+
+        texts = folder / "data"
+        if not texts.exists():
+            spoken_calendar.write(texts, settings.seed)
+        languages = spoken_calendar.LANGUAGES
+        splits = ("train", "dev", "test")
+        return {s: tuple(texts / f"{s}.{language}" for language in languages) for s in splits}
+    from recipes.data.downloads import fetch
+
+    return fetch(settings.data, Path(settings.data_folder) / settings.data)
+
+
+def start_translator(settings, folder, files):
+    """A Translator with random weights and a joint vocabulary, or the pretrained one."""
+    import zoo
+
+    if settings.pretrained:
+        return zoo.tasks.Translator.from_pretrained(settings.pretrained)
+    vocabulary = folder / "tokenizer"
+    if not vocabulary.exists():
+        tokenizer = zoo.text.train_sentencepiece(
+            files["train"],
+            settings.vocab_size,
+            settings.vocab_type,
+            split_digits=settings.split_digits,
+        )
+        tokenizer.save(vocabulary)
+    tokenizer = zoo.text.SentencePieceTokenizer.load(vocabulary)
+    special_ids = tokenizer.special_ids
+    model = zoo.models.Transformer.from_size(
+        settings.size,
+        vocab_size=tokenizer.vocabulary_size,
+        dropout=settings.dropout,
+        attention_dropout=settings.attention_dropout,
+        activation_dropout=settings.activation_dropout,
+        pad_id=special_ids.pad,
+        start_id=special_ids.start,
+        end_id=special_ids.end,
+    )
+    return zoo.tasks.Translator(model, tokenizer)
+
+
+def id_arrays(folder, split, files, translator):
+    """Source and target of a split as memory-mapped ids, made on the first call."""
+    import zoo
+
+    tokenizers = translator.source_tokenizer, translator.target_tokenizer
+    texts = None
+    for side, tokenizer in enumerate(tokenizers):
+        arrays = folder / "ids" / f"{split}.{('source', 'target')[side]}"
+        if not arrays.exists():
+            texts = texts or zoo.text.read_parallel(*files[split])
+            zoo.text.write_ids(arrays, texts[side], tokenizer)
+        yield zoo.text.open_ids(arrays, tokenizer)
+
+
+def optimizer(settings):
+    """Adam as in "Attention is all you need", 5.3."""
+    import keras
+
+    import zoo
+
+    if settings.schedule == "cosine":
+        total = settings.epochs * settings.updates
+        rate = zoo.training.WarmupCosine(settings.peak, settings.warmup, total)
+    else:
+        rate = zoo.training.InverseSquareRoot(settings.peak, settings.warmup)
+    steps = settings.accumulate if settings.accumulate > 1 else None
+    return keras.optimizers.Adam(
+        rate, beta_1=0.9, beta_2=0.98, epsilon=1e-9, gradient_accumulation_steps=steps
+    )
+
+
+def load_translator(run_folder):
+    """The trained Translator of a run folder."""
+    import zoo
+
+    folder = Path(run_folder)
+    read_settings(folder)
+    if not (folder / "task").exists():
+        raise ValueError(f"run: the training in {folder} has not ended: run the train command")
+    return zoo.load(folder / "task")
+
+
+def evaluate(settings):
+    """Translate a split and print one JSON object: BLEU with its signature, chrF, exact match."""
+    import sacrebleu
+
+    import zoo
+
+    translator = load_translator(settings.run)
+    files = settings.test or split_files(settings.run, settings.split)
+    sources, references = zoo.text.read_parallel(*files)
+    how = (settings.beam_size, settings.length_penalty, settings.batch_size)
+    translator(sources[: settings.batch_size], *how)  # compiled before the clock starts
+    began = time.perf_counter()
+    translations = translator(sources, *how)
+    seconds = time.perf_counter() - began
+    tokens = sum(map(len, translator.target_tokenizer.encode(translations)))
+    bleu, chrf = sacrebleu.BLEU(tokenize=settings.tokenize), sacrebleu.CHRF()
+    scores = {
+        "bleu": round(bleu.corpus_score(translations, [references]).score, 2),
+        "bleu_signature": str(bleu.get_signature()),
+        "chrf": round(chrf.corpus_score(translations, [references]).score, 2),
+        "chrf_signature": str(chrf.get_signature()),
+        "exact_match": sum(map(str.__eq__, translations, references)) / len(references),
+        "sentences": len(references),
+        "tokens_per_second": round(tokens / seconds, 1),
+        "beam_size": settings.beam_size,
+        "length_penalty": settings.length_penalty,
+        "files": [str(file) for file in files],
+        "parameters": translator.model.count_params(),
+    }
+    if settings.output:
+        Path(settings.output).write_text("".join(f"{t}\n" for t in translations), "utf-8")
+    write_json(Path(settings.run) / f"metrics.{settings.split}.json", scores)
+    print(json.dumps(scores, ensure_ascii=False))
+
+
+def split_files(run_folder, split):
+    """The files of a split that a run was trained with."""
+    found = read_settings(run_folder)
+    known = {field.name for field in dataclasses.fields(Train)}
+    files = data_files(Train(**{n: v for n, v in found.items() if n in known}), Path(run_folder))
+    if split not in files:
+        raise ValueError(f"the run was given no files for {split}: give them by --test")
+    return files[split]
+
+
+def predict(settings):
+    """Translate the lines of standard input."""
+    translator = load_translator(settings.run)
+    how = (settings.beam_size, settings.length_penalty, settings.batch_size)
+    lines = []
+    for line in sys.stdin:
+        lines.append(line.rstrip("\n"))
+        if len(lines) == settings.batch_size or sys.stdin.isatty():
+            print(*translator(lines, *how), sep="\n", flush=True)
+            lines = []
+    if lines:
+        print(*translator(lines, *how), sep="\n", flush=True)
+
+
+def export(settings):
+    """Write the SavedModel for TF Serving, strings in and strings out, as the next version."""
+    translator = load_translator(settings.run)
+    folder = next_version(settings.out)
+    translator.export(folder, settings.beam_size, settings.length_penalty)
+    print(f"exported to {folder}")
+    return folder
+
+
+def translate_through(folder, sentences):
+    """Print translations made by a SavedModel in a process that has TensorFlow alone."""
+    program = (
+        "import sys, tensorflow as tf, tensorflow_text\n"
+        "model = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
+        "found = model(text=tf.constant(sys.argv[2:]))\n"
+        "for source, text, score in zip(sys.argv[2:], found['text'], found['score']):\n"
+        "    print(f'{source}\\n  -> {text.numpy().decode()}  ({score.numpy():.3f})')\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(folder), *sentences], check=True)
+
+
+def everything(settings):
+    """Train, evaluate, export, and translate through the export: the main job."""
+    out = settings.out
+    found = {f.name: getattr(settings, f.name) for f in dataclasses.fields(Train)}
+    train(Train(**found))
+    evaluate(Evaluate(run=settings.run))
+    folder = export(Export(run=settings.run, out=out))
+    sources = SENTENCES
+    if settings.train or settings.data != "spoken_calendar":
+        import itertools
+
+        import zoo
+
+        source_file = split_files(settings.run, "dev")[0]
+        sources = list(itertools.islice(zoo.text.read_lines(source_file), 3))
+    translate_through(folder, sources)
+
+
+VERBS = {
+    "train": (Train, train),
+    "evaluate": (Evaluate, evaluate),
+    "predict": (Predict, predict),
+    "export": (Export, export),
+    "all": (All, everything),
+}
+
+if __name__ == "__main__":
+    run("python -m recipes.translation", __doc__, VERBS)

@@ -1,0 +1,125 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from tests.backends import gradient, natively_compiled, to_numpy
+from zoo.compiled import compiled, is_traced, shapes_are_dynamic, value_at_hand
+from zoo.layers import FeedForward
+
+BACKEND = keras.backend.backend()
+
+
+@pytest.fixture
+def layer():
+    layer = FeedForward(5)
+    layer.build((None, None, 3))
+    return layer
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(2, 7, 3)).astype("float32")
+
+
+def test_the_same_as_eager_and_a_tree_of_results(layer, x):
+    call = compiled(layer, lambda x, y: {"sum": layer(x) + y, "pair": (ops.max(x), ops.min(y))})
+    for length in (7, 4, 1):
+        found = to_numpy(call(x[:, :length], x[:, :length] * 2))
+        expected = to_numpy(layer(x[:, :length])) + x[:, :length] * 2
+        np.testing.assert_allclose(found["sum"], expected, atol=1e-5)
+        np.testing.assert_allclose(found["pair"], (x[:, :length].max(), 2 * x[:, :length].min()))
+
+
+def test_arrays_and_tensors_of_any_rank_and_dtype(layer):
+    call = compiled(layer, lambda ids, scale: ops.cast(ids, "float32") * scale)
+    ids = np.array([[1, 2]], "int32")
+    for given in (ids, ids.astype("int64"), ops.convert_to_tensor(ids)):
+        np.testing.assert_allclose(to_numpy(call(given, np.float32(0.5))), [[0.5, 1.0]])
+    np.testing.assert_allclose(to_numpy(call(ids[0], np.float32(2))), [2, 4])
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX compiles each shape, torch none")
+def test_new_lengths_do_not_trace_anew(layer, x):
+    traces = []
+
+    def function(x):
+        traces.append(tuple(x.shape))
+        return layer(x)
+
+    call = compiled(layer, function)
+    for length in (7, 4, 1):
+        call(x[:, :length])
+        call(x[:1, :length])
+    assert traces == [(None, None, None)]
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="what is frozen into a program is JAX's trap")
+def test_jax_compiles_a_shape_once(layer, x):
+    traces = []
+
+    def function(x):
+        traces.append(x.shape)
+        return layer(x)
+
+    call = compiled(layer, function)
+    for length in (7, 4, 7, 4):
+        call(x[:, :length])
+        layer.outer.bias.assign_add(np.ones(3))
+    assert traces == [(2, 7, 3), (2, 4, 3)]
+
+
+def test_weights_that_were_assigned_are_seen(layer, x):
+    call = compiled(layer, lambda x: layer(x))
+    before = to_numpy(call(x))
+    layer.outer.bias.assign(np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_allclose(to_numpy(call(x)), before + [1, 2, 3], atol=1e-5)
+
+
+def test_weights_that_were_trained_are_seen(layer, x):
+    model = keras.Sequential([layer])
+    call = compiled(model, lambda x: model(x))
+    before = to_numpy(call(x))
+    model.compile("sgd", "mse", jit_compile=False if BACKEND == "tensorflow" else "auto")
+    model.fit(x, np.ones_like(x), verbose=0)
+    after = to_numpy(call(x))
+    assert np.abs(after - before).max() > 1e-4
+    np.testing.assert_allclose(after, to_numpy(model(x)), atol=1e-5)
+
+
+def test_results_may_be_trained_on(x):
+    # torch refuses tensors that were made in inference mode.
+    embedding = keras.layers.Embedding(11, 3)
+    embedding.build((None, None))
+    choose = compiled(embedding, lambda ids: (ids + 1, embedding(ids)))
+    ids, vectors = choose(np.array([[1, 2]], "int32"))
+    slope = gradient(lambda x: ops.sum(embedding(ids) * vectors * x), np.ones((1, 2, 3)))
+    np.testing.assert_allclose(
+        slope, to_numpy(embedding(np.array([[2, 3]]))) * to_numpy(vectors), atol=1e-6
+    )
+
+
+def test_is_traced(layer, x):
+    seen = []
+
+    def function(x):
+        seen.append((is_traced(x), value_at_hand(x) is None))
+        return x
+
+    assert not is_traced(ops.convert_to_tensor(x))
+    assert is_traced(keras.Input((3,)))
+    compiled(layer, function)(x)
+    traced = BACKEND != "torch"  # which runs eagerly, but in inference mode
+    assert seen == [(traced, True)]
+    if traced:
+        natively_compiled(function)(x)
+        assert seen[1] == (True, True)
+
+
+def test_value_at_hand(x):
+    np.testing.assert_array_equal(value_at_hand(ops.convert_to_tensor(x)), x)
+    assert value_at_hand(keras.Input((3,))) is None
+
+
+def test_only_jax_keeps_shapes():
+    assert shapes_are_dynamic() == (BACKEND != "jax")

@@ -1,0 +1,32 @@
+"""Weights in files: our own, and those of other libraries as tables of names.
+
+A converter is a `Table` of foreign names and our variable paths; one loop checks names and shapes
+and moves the numbers, in both directions. Nothing here knows a model class.
+"""
+
+from zoo.checkpoints.generation import GenerationSettings
+from zoo.checkpoints.hub import pretrained_folder
+from zoo.checkpoints.marian import config_from_marian, config_to_marian, marian_table
+from zoo.checkpoints.safetensors_folder import TensorFiles, read_json, write_folder_files
+from zoo.checkpoints.tables import Entry, Layout, Table, foreign_tensors, load_weights
+from zoo.checkpoints.weights import assign_weights, named_weights, read_weights, write_weights
+
+__all__ = [
+    "Entry",
+    "GenerationSettings",
+    "Layout",
+    "Table",
+    "TensorFiles",
+    "assign_weights",
+    "config_from_marian",
+    "config_to_marian",
+    "foreign_tensors",
+    "load_weights",
+    "marian_table",
+    "named_weights",
+    "pretrained_folder",
+    "read_json",
+    "read_weights",
+    "write_folder_files",
+    "write_weights",
+]

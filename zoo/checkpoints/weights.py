@@ -1,0 +1,65 @@
+"""A model's weights in one safetensors file, each under its variable's path."""
+
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+
+def named_weights(model):
+    """{path: variable} of a model's weights; paths begin below the model's own name.
+
+    Seeds of random layers and the optimizer's state are not weights.
+    """
+    return {variable.path.split("/", 1)[1]: variable for variable in model.weights}
+
+
+def write_weights(file, model):
+    """Write the weights of `model` to `file` (safetensors: numbers only, no code)."""
+    arrays = {
+        path: np.ascontiguousarray(ops.convert_to_numpy(variable.value))
+        for path, variable in named_weights(model).items()
+    }
+    save_file(arrays, str(file))
+
+
+def read_weights(file, model):
+    """Read what `write_weights` wrote into `model`.
+
+    Raises:
+        ValueError: the file is missing or damaged, or its names or shapes are not the model's; all
+            mismatches are listed.
+    """
+    if not Path(file).is_file():
+        raise ValueError(f"{file} is missing")
+    try:
+        arrays = load_file(str(file))
+    except SafetensorError as error:
+        raise ValueError(f"{file} is damaged: {error}") from error
+    assign_weights(named_weights(model), arrays, file)
+
+
+def assign_weights(variables, arrays, source):
+    """Assign {path: array} to {path: variable}, all or nothing.
+
+    Args:
+        variables: {path: variable}.
+        arrays: {path: array}.
+        source: where the arrays come from, for the error.
+
+    Raises:
+        ValueError: a name is missing or unexpected, or a shape differs; all mismatches are listed.
+    """
+    problems = [f"missing: {path}" for path in sorted(variables.keys() - arrays.keys())]
+    problems += [f"unexpected: {path}" for path in sorted(arrays.keys() - variables.keys())]
+    problems += [
+        f"{path}: shape {tuple(arrays[path].shape)}, the model has {tuple(variable.shape)}"
+        for path, variable in variables.items()
+        if path in arrays and tuple(arrays[path].shape) != tuple(variable.shape)
+    ]
+    if problems:
+        raise ValueError(f"{source} does not fit the model:\n  " + "\n  ".join(problems))
+    for path, variable in variables.items():
+        variable.assign(arrays[path])

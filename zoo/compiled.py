@@ -1,0 +1,116 @@
+"""The compile helper: the one place, beside serving/, that knows the backend's name."""
+
+import functools
+
+import keras
+from keras import ops
+
+
+def compiled(model, function):
+    """Compile `function` for the backend in use.
+
+    TensorFlow: a `tf.function` without XLA, whose batch and length axes are left open, so that new
+    lengths do not trace anew. JAX: `jax.jit`, one compilation per shape; the model's variables go
+    in as arguments, so that they are not frozen into the program. torch: eager in inference mode.
+
+    Args:
+        model: the `keras.Model` or layer whose variables `function` reads.
+        function: takes tensors, returns a tree of tensors; calls only `keras.ops` and `model`.
+
+    Returns:
+        A function of the same tensors (or arrays). It reads the weights of each call, so training
+        may go on in between; after `quantize` or `enable_lora` compile anew.
+    """
+    return {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()](
+        model, function
+    )
+
+
+def shapes_are_dynamic():
+    """Whether a compiled loop may carry tensors whose shape changes (not so on JAX)."""
+    return keras.backend.backend() != "jax"
+
+
+def is_traced(tensor):
+    """Whether `tensor` is a placeholder of a graph or a compilation that has no value yet."""
+    if isinstance(tensor, keras.KerasTensor):
+        return True
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.is_tensor(tensor) and tf.is_symbolic_tensor(tensor)
+    if backend == "jax":
+        import jax
+
+        return isinstance(tensor, jax.core.Tracer)
+    import torch
+
+    return torch.compiler.is_compiling()
+
+
+def value_at_hand(tensor):
+    """The numpy value of `tensor` where looking costs next to nothing, else None.
+
+    None while tracing, for tensors on an accelerator (looking would wait for it), and inside
+    `compiled` functions. For checks of input, which must cost nothing where speed counts.
+    """
+    if is_traced(tensor):
+        return None
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return tensor.numpy() if "CPU" in tensor.device else None
+    if backend == "jax":
+        on_cpu = all(device.platform == "cpu" for device in tensor.devices())
+        return keras.ops.convert_to_numpy(tensor) if on_cpu else None
+    import torch
+
+    if tensor.device.type != "cpu" or torch.is_inference_mode_enabled():
+        return None
+    return tensor.detach().numpy()
+
+
+def _tensorflow(model, function):
+    import tensorflow as tf
+
+    traced = tf.function(function, autograph=False, jit_compile=False)
+
+    @functools.cache
+    def with_open_shapes(*signature):
+        specs = [tf.TensorSpec([None] * rank, dtype) for rank, dtype in signature]
+        return traced.get_concrete_function(*specs)
+
+    def call(*tensors):
+        tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
+        return with_open_shapes(*((t.shape.rank, t.dtype) for t in tensors))(*tensors)
+
+    return call
+
+
+def _jax(model, function):
+    import jax
+
+    variables = model.variables
+
+    @jax.jit
+    def run(values, tensors):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return function(*tensors)
+
+    def call(*tensors):
+        tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
+        return run([variable.value for variable in variables], tensors)
+
+    return call
+
+
+def _torch(model, function):
+    import torch
+
+    def call(*tensors):
+        with torch.inference_mode():
+            result = function(*(ops.convert_to_tensor(tensor) for tensor in tensors))
+        # Copies, because autograd refuses tensors made in inference mode, even ids to train on.
+        return keras.tree.map_structure(ops.copy, result)
+
+    return call

@@ -1,0 +1,141 @@
+"""The two ways to run a search: as a loop in a graph, and step by step from Python.
+
+Both work in stages. A stage ends when few rows are live or all slots of the cache are taken; then
+the final rows leave, slots that no hypothesis sees are dropped, and there is room for the next
+steps: attention reads every slot of every row at every step. Where a compiled loop cannot change
+shapes, as on JAX, there is one stage, with room for everything.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from zoo.compiled import shapes_are_dynamic
+from zoo.decoding.state import capacity
+
+# Steps that a stage has room for: fewer copy the cache more often, more read more free slots.
+_STAGE = 16
+
+
+def run(search, decode, cache, prompt, max_new_tokens, row_limits=None, retire_at=0.5):
+    """Run a search by `ops.while_loop`: inside a compiled function, an export, or eagerly.
+
+    Args:
+        search: `Greedy`, `BeamSearch`, `Sample`, or an object like them (see
+            `zoo.decoding.state`).
+        decode: `decode(ids (B, T), cache) -> (logits (B, T, V), cache)`.
+        cache: a `Cache` with one hypothesis a row, such as `model.start` gives, and at least P
+            free slots; the driver makes room for the new tokens.
+        prompt: (B, P) int32, what is fed first, the last token last.
+        max_new_tokens: L, whole number or, where shapes are dynamic, () int32: the new tokens
+            a row may have.
+        row_limits: (B,) int32 or None: a limit for each row, at most L. A limit that depends
+            on the row alone keeps its result independent of the batch.
+        retire_at: rows whose result is final leave once at most this share of the rows is live,
+            from 0, never, to 1.
+
+    Returns:
+        A `Result`.
+    """
+    state = _start(search, decode, cache, prompt, max_new_tokens, row_limits)
+    if not shapes_are_dynamic():
+        return search.finish(_loop(search, decode, state, 0.0))
+
+    def any_live(batch):
+        return ops.any(batch.state.rows.live)
+
+    def stage(batch):
+        batch = batch.renew(batch.state.rows.live)
+        return (batch.with_state(_loop(search, decode, batch.state, retire_at)),)
+
+    # Renewed without loss first: that hides the shapes from TensorFlow, whose loops may not
+    # change what they know.
+    batch = _Batch.of(state).renew(ops.ones_like(state.rows.live))
+    return search.finish(ops.while_loop(any_live, stage, (batch,))[0].whole())
+
+
+def stream(search, decode, cache, prompt, max_new_tokens, row_limits=None, retire_at=0.5):
+    """Run a search from Python; yields the `Result` so far after every token.
+
+    Arguments as for `run`, and the last result equals that of `run`. The sequences of `Greedy` and
+    `Sample` grow by a token a step; `BeamSearch` shows what is finished.
+    """
+    state = _start(search, decode, cache, prompt, max_new_tokens, row_limits)
+    batch = _Batch.of(state)
+    yield search.finish(state)
+    while bool(ops.any(batch.state.rows.live)):
+        if shapes_are_dynamic() and not bool(_stage_goes_on(batch.state, retire_at)):
+            batch = batch.renew(batch.state.rows.live)
+        batch = batch.with_state(search.step(decode, batch.state))
+        yield search.finish(batch.whole())
+
+
+def _start(search, decode, cache, prompt, max_new_tokens, row_limits):
+    if not shapes_are_dynamic():
+        slots = capacity(prompt.shape[1], search.num_hypotheses, max_new_tokens)
+        cache = cache.with_capacity(slots)
+    return search.start(decode, cache, prompt, max_new_tokens, row_limits)
+
+
+def _loop(search, decode, state, retire_at):
+    return ops.while_loop(
+        lambda state: _stage_goes_on(state, retire_at),
+        lambda state: (search.step(decode, state),),
+        (state,),
+    )[0]
+
+
+def _stage_goes_on(state, retire_at):
+    """Whether more than a share of the rows is live, and there is room for a step."""
+    visible = state.cache.beam["visible"]  # (B, K, C)
+    num_rows, num_hypotheses, num_slots = ops.shape(visible)
+    live = ops.sum(ops.cast(state.rows.live, "float32"))
+    many = live > retire_at * ops.cast(num_rows, "float32")
+    return ops.logical_and(many, state.cache.index + num_hypotheses <= num_slots)
+
+
+class _Batch(NamedTuple):
+    """A batch that rows leave.
+
+    Attributes:
+        state: the search's state of R rows.
+        numbers: (R,) int32, which rows of the whole batch they are.
+        rows: the `rows` of the whole batch, (B, ...), as they were when they left or last stepped.
+    """
+
+    state: Any
+    numbers: Any
+    rows: Any
+
+    @classmethod
+    def of(cls, state):
+        num_rows = ops.shape(state.rows.live)[0]
+        return cls(state, ops.arange(num_rows, dtype="int32"), state.rows)
+
+    def renew(self, kept):
+        """With the rows that are `kept`, (R,) bool, and room for the steps of a stage."""
+        kept = ops.nonzero(kept)[0]  # (R',)
+
+        def take(x):
+            return ops.take(x, kept, axis=0)
+
+        cache, rows = self.state.cache, keras.tree.map_structure(take, self.state.rows)
+        steps = ops.max(rows.limits, initial=1) - self.state.count
+        steps = ops.clip(steps, 1, _STAGE)
+        cache = cache.compact(kept, steps * ops.shape(cache.beam["visible"])[1])
+        state = self.state._replace(cache=cache, rows=rows)
+        return self._replace(state=state, numbers=take(self.numbers))
+
+    def with_state(self, state):
+        """After more steps of the rows that are there."""
+
+        def write(whole, part):
+            return ops.scatter_update(whole, self.numbers[:, None], part)
+
+        rows = keras.tree.map_structure(write, self.rows, state.rows)
+        return self._replace(state=state, rows=rows)
+
+    def whole(self):
+        """The state with the rows of the whole batch, for `finish`."""
+        return self.state._replace(rows=self.rows)

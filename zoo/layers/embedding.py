@@ -1,0 +1,78 @@
+"""Ids to vectors, and vectors back to logits with the same table."""
+
+import math
+
+import keras
+from keras import ops
+
+from zoo.layers.arguments import positive
+
+
+@keras.saving.register_keras_serializable("zoo")
+class TokenEmbedding(keras.layers.Layer):
+    """A table of V vectors, read forwards (ids to vectors) and backwards (vectors to logits).
+
+    "Attention is all you need", 3.4: the same matrix embeds and makes the logits; embeddings are
+    multiplied by sqrt(D).
+
+    Called with ids (B, T) int -> (B, T, D). `logits(x)`: (B, T, D) -> (B, T, V).
+
+    Args:
+        vocab_size: V.
+        hidden_dim: D.
+        scaled: whether embeddings are multiplied by sqrt(D). The table is then drawn with standard
+            deviation 1 / sqrt(D), so that embeddings start at unit variance and logits too.
+        logits_bias: whether logits have a bias of their own (Marian's final_logits_bias).
+        initializer: of the table; None: normal, standard deviation 1 / sqrt(D).
+    """
+
+    def __init__(
+        self, vocab_size, hidden_dim, scaled=False, logits_bias=False, initializer=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.vocab_size = positive("vocab_size", vocab_size)
+        self.hidden_dim = positive("hidden_dim", hidden_dim)
+        self.scaled = scaled
+        self.logits_bias = logits_bias
+        if initializer is None:
+            initializer = keras.initializers.RandomNormal(stddev=hidden_dim**-0.5)
+        self.table = keras.layers.ReversibleEmbedding(
+            vocab_size,
+            hidden_dim,
+            embeddings_initializer=initializer,
+            # Else the product for the logits is in float32 inside a model of mixed precision, and
+            # in half precision when `logits` is called alone.
+            reverse_dtype=self.compute_dtype,
+            name="table",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, ids_shape=None):
+        self.table.build((None, None))
+        self.bias = None
+        if self.logits_bias:
+            self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias")
+
+    def call(self, ids):
+        vectors = self.table(ids)
+        if not self.scaled:
+            return vectors
+        return vectors * ops.cast(math.sqrt(self.hidden_dim), vectors.dtype)
+
+    def logits(self, x):
+        """(B, T, D) -> (B, T, V)."""
+        logits = self.table(x, reverse=True)
+        return logits if self.bias is None else logits + ops.cast(self.bias, logits.dtype)
+
+    def compute_output_shape(self, ids_shape):
+        return (*ids_shape, self.hidden_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "hidden_dim": self.hidden_dim,
+            "scaled": self.scaled,
+            "logits_bias": self.logits_bias,
+            "initializer": keras.initializers.serialize(self.table.embeddings_initializer),
+        }

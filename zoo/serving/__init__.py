@@ -1,0 +1,10 @@
+"""A task as a SavedModel for TF Serving: strings in, strings out, without Keras or this package.
+
+Importing this package loads neither keras nor tensorflow; its functions do, when they are called.
+"""
+
+from zoo.serving.check import check, op_types, replay
+from zoo.serving.export import export, write_saved_model
+from zoo.serving.signature import Signature
+
+__all__ = ["Signature", "check", "export", "op_types", "replay", "write_saved_model"]

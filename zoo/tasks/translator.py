@@ -1,0 +1,262 @@
+"""Translation: strings in one language to strings in another."""
+
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from zoo import decoding
+from zoo.compiled import compiled, shapes_are_dynamic
+from zoo.tasks.saving import load_task, save_task
+
+
+class Translation(NamedTuple):
+    """One translation: its text, and its score, the log-probability over the length penalty."""
+
+    text: str
+    score: float
+
+
+class Translator:
+    """A `Transformer` with its tokenizers: `translator(["a sentence"])` -> ["ein Satz"].
+
+    A text without tokens (empty, white space) translates to the empty text with score 0. A longer
+    source than `max_source_length` tokens loses its tail. A translation of a source of s tokens
+    (end token included) has at most `length_factor` * s + `length_offset` tokens, end included.
+
+    Args:
+        model: a `zoo.models.Transformer`.
+        source_tokenizer: turns sources into ids, such as a `zoo.text.SentencePieceTokenizer`.
+        target_tokenizer: turns ids into translations; None: the source's.
+        max_source_length: longest source in tokens, the end token included.
+        length_factor, length_offset: the limit on a translation's length.
+
+    Raises:
+        ValueError: a tokenizer's vocabulary or special ids are not the model's.
+    """
+
+    def __init__(
+        self,
+        model,
+        source_tokenizer,
+        target_tokenizer=None,
+        max_source_length=512,
+        length_factor=1.5,
+        length_offset=10,
+    ):
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = source_tokenizer if target_tokenizer is None else target_tokenizer
+        self.max_source_length = max_source_length
+        self.length_factor = length_factor
+        self.length_offset = length_offset
+        self._check_tokenizers()
+        self._compiled = {}
+
+    def __call__(self, texts, beam_size=5, length_penalty=1.0, batch_size=32):
+        """The best translation of each text.
+
+        Args:
+            texts: list of str.
+            beam_size: K; 1 is greedy search.
+            length_penalty: exponent of `zoo.decoding.LengthPenalty`.
+            batch_size: texts translated at a time; texts of like length go together.
+
+        Returns:
+            list of str.
+        """
+        found = self.n_best(texts, 1, beam_size, length_penalty, batch_size)
+        return [translations[0].text for translations in found]
+
+    def n_best(self, texts, n=5, beam_size=5, length_penalty=1.0, batch_size=32):
+        """The n best translations of each text, best first.
+
+        Args:
+            n: at most `beam_size`.
+            texts, beam_size, length_penalty, batch_size: as for a call.
+
+        Returns:
+            list with a list of n `Translation`s for each text; fewer where beam search found fewer.
+        """
+        self._check_texts(texts)
+        search = self.search(beam_size, length_penalty, n)
+        rows = [row[: self.max_source_length - 1] for row in self.source_tokenizer.encode(texts)]
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        found = [[Translation("", 0.0)] * n for _ in texts]
+        order = [i for i in order if rows[i]]
+        for start in range(0, len(order), batch_size):
+            members = order[start : start + batch_size]
+            batch = self._pad([rows[i] for i in members], batch_size)  # (B, S)
+            key = (beam_size, length_penalty, n)
+            if key not in self._compiled:
+                self._compiled[key] = compiled(self.model, lambda ids: self.decode(ids, search))
+            result = self._compiled[key](batch)
+            for i, translations in zip(members, self._translations(result), strict=False):
+                found[i] = translations
+        return found
+
+    def search(self, beam_size=5, length_penalty=1.0, n_best=1):
+        """The search object: `zoo.decoding.BeamSearch`, or `Greedy` where beam_size is 1."""
+        config = self.model.config
+        ids = {"end_id": config.end_id, "pad_id": config.pad_id}
+        penalty = decoding.LengthPenalty(length_penalty)
+        if beam_size == 1 and n_best == 1:
+            return decoding.Greedy(**ids, length_penalty=penalty)
+        return decoding.BeamSearch(beam_size, **ids, length_penalty=penalty, n_best=n_best)
+
+    def decode(self, source_ids, search):
+        """Ids to ids; runs inside a compiled function.
+
+        Args:
+            source_ids: (B, S) int32, each row ending in the end id, then padding.
+            search: a search of `zoo.decoding`.
+
+        Returns:
+            A `zoo.decoding.Result`.
+        """
+        config = self.model.config
+        num_rows, width = ops.shape(source_ids)
+        longest = self._limit(width)
+        capacity = decoding.capacity(1, search.num_hypotheses, longest)
+        cache = self.model.start(source_ids, capacity)
+        lengths = ops.sum(ops.cast(source_ids != config.pad_id, "int32"), axis=1)  # (B,)
+        prompt = ops.full((num_rows, 1), config.start_id, dtype="int32")
+        return decoding.run(search, self.model.decode, cache, prompt, longest, self._limit(lengths))
+
+    def save(self, folder):
+        """Write the task into a new folder; `zoo.load(folder)` reads it on any backend.
+
+        Raises:
+            FileExistsError: `folder` exists.
+        """
+        tokenizers = {"source_tokenizer": self.source_tokenizer}
+        if self.target_tokenizer is not self.source_tokenizer:
+            tokenizers["target_tokenizer"] = self.target_tokenizer
+        settings = {
+            "max_source_length": self.max_source_length,
+            "length_factor": self.length_factor,
+            "length_offset": self.length_offset,
+        }
+        save_task(folder, self, settings, self.model, tokenizers)
+
+    @classmethod
+    def load(cls, folder):
+        """Read what `save(folder)` wrote."""
+        task = load_task(folder)
+        if not isinstance(task, cls):
+            raise ValueError(f"{folder} holds a {type(task).__name__}, not a {cls.__name__}")
+        return task
+
+    def export(self, folder, beam_size=5, length_penalty=1.0):
+        """Write a SavedModel that TF Serving runs: tokenizer, search and detokenizer in the graph.
+
+        Signatures: `serving_default(text: string [B]) -> {text: string [B], score: float32 [B]}`
+        and `n_best(text) -> {text [B, K], score [B, K]}`, K = beam_size; where the search found
+        fewer, text is empty and score -inf. Invalid UTF-8 is read as U+FFFD.
+
+        Args:
+            folder: NAME/VERSION, VERSION a whole number; must not exist.
+            beam_size: K; 1 is greedy search.
+            length_penalty: exponent of `zoo.decoding.LengthPenalty`.
+
+        Raises:
+            FileExistsError: `folder` exists.
+            RuntimeError: another backend is in use, and the TensorFlow process that exports in its
+                place failed.
+        """
+        from zoo.serving import export
+
+        export(self, folder, {"beam_size": beam_size, "length_penalty": length_penalty})
+
+    def signatures(self, beam_size=5, length_penalty=1.0):
+        """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
+        from zoo.serving import Signature
+
+        source = self.source_tokenizer.graph(self.max_source_length)
+        target = self.target_tokenizer.graph()
+
+        def translate(text, n_best):
+            source_ids = source.encode(text)  # (B, S)
+            result = self.decode(source_ids, self.search(beam_size, length_penalty, n_best))
+            ids, scores = self._silence_empty(source_ids, result)
+            num_rows, _, length = ops.shape(ids)
+            texts = target.decode(ops.reshape(ids, (num_rows * n_best, length)))
+            return {"text": ops.reshape(texts, (num_rows, n_best)), "score": scores}
+
+        def best(text):
+            return {name: value[:, 0] for name, value in translate(text, 1).items()}
+
+        examples = [{"text": texts} for texts in self._warm_up_texts()]
+        shared = {"inputs": {"text": ([None], "string")}, "examples": examples}
+        shared["resources"] = [source, target]
+        return {
+            "serving_default": Signature(best, **shared),
+            "n_best": Signature(lambda text: translate(text, beam_size), **shared),
+        }
+
+    def _silence_empty(self, source_ids, result):
+        """Ids (B, n, L) and scores (B, n) of a result: no ids for a source of no tokens."""
+        config = self.model.config
+        is_text = source_ids[:, :1] != config.end_id  # (B, 1)
+        ids = ops.where(is_text[..., None], result.ids, config.pad_id)
+        return ids, ops.where(is_text, result.scores, 0.0)
+
+    def _warm_up_texts(self):
+        ids = [i % self.target_tokenizer.vocabulary_size for i in range(24)]
+        sentence = self.target_tokenizer.decode([ids])[0]
+        return [[""], [sentence], [sentence[:10], sentence, ""], [sentence] * 8]
+
+    def _limit(self, length):
+        """Most tokens of a translation of a source of `length` tokens: whole numbers or tensors."""
+        if isinstance(length, int):
+            return int(self.length_factor * length) + self.length_offset
+        longest = ops.floor(self.length_factor * ops.cast(length, "float32"))
+        return ops.cast(longest, "int32") + self.length_offset
+
+    def _pad(self, rows, batch_size):
+        """Lists of ids to (B, S) int32 ; few different shapes where each is compiled."""
+        config = self.model.config
+        width = max(map(len, rows)) + 1
+        num_rows = len(rows)
+        if not shapes_are_dynamic():
+            width, num_rows = -(-width // 8) * 8, batch_size
+        batch = np.full((num_rows, width), config.pad_id, "int32")
+        batch[:, 0] = config.end_id
+        for i, row in enumerate(rows):
+            batch[i, : len(row)] = row
+            batch[i, len(row)] = config.end_id
+        return batch
+
+    def _translations(self, result):
+        """The Translations of each row of a `Result`."""
+        ids, lengths, scores = (ops.convert_to_numpy(x) for x in result)
+        for row, row_lengths, row_scores in zip(ids, lengths, scores, strict=True):
+            texts = self.target_tokenizer.decode(row)
+            found = zip(texts, row_lengths, row_scores, strict=True)
+            yield [Translation(text, float(score)) for text, length, score in found if length]
+
+    def _check_tokenizers(self):
+        config = self.model.config
+        sides = (
+            ("source_tokenizer", self.source_tokenizer, config.source_vocab_size),
+            ("target_tokenizer", self.target_tokenizer, config.vocab_size),
+        )
+        for name, tokenizer, size in sides:
+            size = size or config.vocab_size
+            if tokenizer.vocabulary_size > size:
+                raise ValueError(
+                    f"{name} has {tokenizer.vocabulary_size} ids, the model {size}: a tokenizer "
+                    "must be the one that the model was trained with"
+                )
+            special = tokenizer.special_ids
+            for model_id, tokenizer_id in (("pad_id", special.pad), ("end_id", special.end)):
+                if getattr(config, model_id) != tokenizer_id:
+                    raise ValueError(
+                        f"{name}: its {model_id} is {tokenizer_id}, the model's is "
+                        f"{getattr(config, model_id)}"
+                    )
+
+    @staticmethod
+    def _check_texts(texts):
+        if isinstance(texts, (str, bytes)):
+            raise TypeError("texts must be a list of str; got one string: put it in a list")

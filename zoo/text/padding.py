@@ -1,0 +1,51 @@
+"""Checks and padding that all tokenizers share."""
+
+import numpy as np
+
+
+def check_text(text, row):
+    """Raise ValueError unless `text`, entry `row` of `texts`, is a str of valid Unicode."""
+    if not isinstance(text, str):
+        raise ValueError(f"texts[{row}] must be a str, got {type(text).__name__}")
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"texts[{row}] holds a lone surrogate at position {error.start}: not valid Unicode"
+            ) from error
+
+
+def pad_rows(rows, special_ids, max_length=None):
+    """Rows of ids to one array for a model's encoder.
+
+    Args:
+        rows: list of B lists of int.
+        special_ids: `SpecialIds`.
+        max_length: longest row, end id included; longer rows lose their tail.
+
+    Returns:
+        int32 (B, S): ids, end id, then padding; S >= 1 even for zero rows.
+    """
+    if max_length is not None:
+        rows = [row[: max_length - 1] for row in rows]
+    width = max((len(row) for row in rows), default=0) + 1
+    batch = np.full((len(rows), width), special_ids.pad, "int32")  # (B, S)
+    for i, row in enumerate(rows):
+        batch[i, : len(row)] = row
+        batch[i, len(row)] = special_ids.end
+    return batch
+
+
+def pad_rows_in_graph(ids, special_ids, max_length=None):
+    """The same on TensorFlow: ragged int32 (B, None) -> int32 (B, S)."""
+    import tensorflow as tf
+
+    if max_length is not None:
+        ids = ids[:, : max_length - 1]
+    end = tf.fill([ids.nrows(), 1], special_ids.end)  # (B, 1)
+    ids = tf.concat([ids, end], axis=1)
+    # At least one column, also for zero rows: a softmax over no key has no value.
+    width = tf.maximum(ids.bounding_shape()[1], 1)
+    rows = tf.constant(-1, width.dtype)  # as many as there are
+    return ids.to_tensor(special_ids.pad, shape=tf.stack([rows, width]))

@@ -1,0 +1,214 @@
+"""Text to ids and back by a SentencePiece model, in Python and inside a TensorFlow graph."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+
+from zoo.folders import new_folder
+from zoo.text.sentencepiece_graph import sentencepiece_graph
+from zoo.text.special_ids import SpecialIds
+
+_MODEL_FILE = "sentencepiece.model"
+_SETTINGS_FILE = "tokenizer.json"
+
+
+class SentencePieceTokenizer:
+    """SentencePiece (Kudo and Richardson 2018, arXiv:1808.06226) with one set of special ids.
+
+    `encode` and `decode` need no TensorFlow; `graph()` gives the same two functions as TensorFlow
+    ops for a SavedModel.
+
+    Args:
+        model_proto: bytes of a SentencePiece `.model` file.
+        special_ids: `SpecialIds`; the default reads them from the model. Give them for a model
+            trained elsewhere that lacks one, such as T5's, which has no start id.
+
+    Raises:
+        ValueError: the bytes are no SentencePiece model, or it lacks a special id.
+    """
+
+    def __init__(self, model_proto, special_ids=None):
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model_proto)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"model_proto is not a SentencePiece model: {error}") from error
+        self.model_proto = model_proto
+        self.special_ids = special_ids or self._ids_of_model()
+        self.special_ids.check(self.vocabulary_size)
+
+    def _ids_of_model(self):
+        model = self._processor
+        ids = {
+            "pad": model.pad_id(),
+            "unk": model.unk_id(),
+            "start": model.bos_id(),
+            "end": model.eos_id(),
+        }
+        missing = [name for name, value in ids.items() if value < 0]
+        if missing:
+            raise ValueError(f"the model has no {' and no '.join(missing)} id: give special_ids")
+        return SpecialIds(**ids)
+
+    @property
+    def vocabulary_size(self):
+        """Number of ids, special ids included."""
+        return self._processor.vocab_size()
+
+    @property
+    def fingerprint(self):
+        """Hash of all that decides which ids a text gets: equal fingerprints, equal ids."""
+        settings = json.dumps(dataclasses.asdict(self.special_ids), sort_keys=True)
+        return hashlib.sha256(self.model_proto + settings.encode()).hexdigest()
+
+    def encode(self, texts):
+        """Turn texts into ids, without start and end.
+
+        Args:
+            texts: list of B str.
+
+        Returns:
+            List of B lists of int; an empty text gives an empty list. Text that spells a special
+            piece, such as "</s>", gives ordinary ids.
+
+        Raises:
+            ValueError: `texts` is one str, or an entry is not a str of valid Unicode.
+        """
+        if isinstance(texts, (str, bytes)):
+            raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
+        texts = list(texts)
+        for row, text in enumerate(texts):
+            _check_text(text, row)
+        return self._processor.encode(texts)
+
+    def encode_batch(self, texts, max_length=None):
+        """Turn texts into one array for a model's encoder; `graph().encode` gives the same.
+
+        Args:
+            texts: list of B str.
+            max_length: longest row, end id included; longer texts lose their tail.
+
+        Returns:
+            int32 (B, S): ids, end id, then padding; S >= 1 even for zero rows.
+
+        Raises:
+            ValueError: as `encode`, or `max_length` has no room for the end id.
+        """
+        _check_max_length(max_length)
+        rows = self.encode(texts)
+        if max_length is not None:
+            rows = [row[: max_length - 1] for row in rows]
+        width = max((len(row) for row in rows), default=0) + 1
+        batch = np.full((len(rows), width), self.special_ids.pad, "int32")  # (B, S)
+        for i, row in enumerate(rows):
+            batch[i, : len(row)] = row
+            batch[i, len(row)] = self.special_ids.end
+        return batch
+
+    def decode(self, ids):
+        """Turn ids into texts.
+
+        A row ends before its first end id; pad and start ids give no text, and an unknown id gives
+        SentencePiece's mark " \u2047 ".
+
+        Args:
+            ids: int (B, T), or a list of B lists of int.
+
+        Returns:
+            List of B str.
+
+        Raises:
+            ValueError: an id is outside the vocabulary.
+        """
+        rows = [self._text_ids(row, number) for number, row in enumerate(ids)]
+        # The library takes [] for one row without ids, and gives "".
+        return self._processor.decode(rows) if rows else []
+
+    def _text_ids(self, row, number):
+        special, size = self.special_ids, self.vocabulary_size
+        kept = []
+        for token in map(int, row):
+            if not 0 <= token < size:
+                raise ValueError(
+                    f"row {number} holds the id {token}, outside the vocabulary of {size} ids"
+                )
+            if token == special.end:
+                break
+            if token not in (special.pad, special.start):
+                kept.append(token)
+        return kept
+
+    def graph(self, max_length=None):
+        """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
+
+        Args:
+            max_length: longest row that `encode` gives, end id included; longer texts lose their
+                tail.
+
+        Returns:
+            A `tf.Module` with the functions `encode(text: string [B]) -> int32 (B, S)` as
+            `encode_batch`, invalid UTF-8 being read as U+FFFD, and `decode(ids: int32 (B, T)) ->
+            string [B]` as `decode`. What calls them must hold the module as an attribute, so that
+            `tf.saved_model.save` finds its resources. Make it where it is used: seeding TensorFlow
+            (`keras.utils.set_random_seed`) frees the resources of tokenizers made before.
+
+        Raises:
+            ValueError: `max_length` has no room for the end id.
+        """
+        _check_max_length(max_length)
+        return sentencepiece_graph(self.model_proto, self.special_ids, max_length)
+
+    def save(self, folder):
+        """Write the tokenizer to a new folder, all or nothing.
+
+        Raises:
+            FileExistsError: `folder` exists.
+        """
+        settings = {
+            "class": type(self).__name__,
+            "special_ids": dataclasses.asdict(self.special_ids),
+            "fingerprint": self.fingerprint,
+        }
+        with new_folder(folder) as temporary:
+            (temporary / _MODEL_FILE).write_bytes(self.model_proto)
+            (temporary / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder):
+        """Read what `save(folder)` wrote.
+
+        Raises:
+            ValueError: the folder is damaged or holds no such tokenizer.
+        """
+        folder = Path(folder)
+        try:
+            settings = json.loads((folder / _SETTINGS_FILE).read_text())
+            if settings["class"] != cls.__name__:
+                raise ValueError(f"it holds a {settings['class']}")
+            special_ids = SpecialIds(**settings["special_ids"])
+            tokenizer = cls((folder / _MODEL_FILE).read_bytes(), special_ids)
+            if tokenizer.fingerprint != settings["fingerprint"]:
+                raise ValueError(f"{_MODEL_FILE} is not the file that was saved")
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{folder} holds no whole {cls.__name__}: {error}") from error
+        return tokenizer
+
+
+def _check_max_length(max_length):
+    if max_length is not None and max_length < 1:
+        raise ValueError(f"max_length must be at least 1 (the end id), got {max_length}")
+
+
+def _check_text(text, row):
+    if not isinstance(text, str):
+        raise ValueError(f"texts[{row}] must be a str, got {type(text).__name__}")
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"texts[{row}] holds a lone surrogate at position {error.start}: not valid Unicode"
+            ) from error

@@ -1,0 +1,45 @@
+"""Losses, metrics, learning rates and callbacks for Keras' `compile()` and `fit()`."""
+
+from zoo.training.averaging import (
+    BestWeights,
+    LastWeights,
+    average_weights,
+    final_weights,
+    load_average,
+)
+from zoo.training.checkpoint import FINISHED, Checkpoint
+from zoo.training.early_stopping import EarlyStopping
+from zoo.training.logs import JsonLinesLog, TensorBoardScalars
+from zoo.training.losses import TokenCrossEntropy, smoothed_cross_entropy
+from zoo.training.metrics import Perplexity, TokenAccuracy, TokenCount, TokenLoss, TokenMean
+from zoo.training.randomness import seed_epoch
+from zoo.training.schedules import InverseSquareRoot, PerUpdate, WarmupCosine, WarmupLinear
+from zoo.training.speed import TokensPerSecond
+from zoo.training.stateful import StatefulCallback
+
+__all__ = [
+    "FINISHED",
+    "BestWeights",
+    "Checkpoint",
+    "EarlyStopping",
+    "InverseSquareRoot",
+    "JsonLinesLog",
+    "LastWeights",
+    "PerUpdate",
+    "Perplexity",
+    "StatefulCallback",
+    "TensorBoardScalars",
+    "TokenAccuracy",
+    "TokenCount",
+    "TokenCrossEntropy",
+    "TokenLoss",
+    "TokenMean",
+    "TokensPerSecond",
+    "WarmupCosine",
+    "WarmupLinear",
+    "average_weights",
+    "final_weights",
+    "load_average",
+    "seed_epoch",
+    "smoothed_cross_entropy",
+]
