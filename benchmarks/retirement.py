@@ -29,7 +29,8 @@ def translate(model, search, max_new_tokens, retire_at):
 
     def decode(ids, cache):
         logits, after = model.decode(ids, cache)
-        ends = ops.logical_and(cache.row["ends"], cache.index > 0)[:, None, None]
+        after_first = ids[:, 0] != START  # the prompt's token ends nothing
+        ends = ops.logical_and(cache.row["ends"], after_first)[:, None, None]
         bias = ops.where(ends, 1e4, -1e4) * ops.one_hot(END, VOCABULARY)
         return logits + bias, after
 

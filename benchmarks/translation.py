@@ -50,9 +50,7 @@ def compare(folder, beam_size, options):
     export = {"folder": folder, "target": target, "beam_size": beam_size}
     common.Worker("export", f"{PEERS}:export", export, TENSORFLOW).close()
     threads = (options.intra, options.inter)
-    with common.working(
-        contestants(folder, target, beam_size, threads, options.only)
-    ) as workers:
+    with common.working(contestants(folder, target, beam_size, threads, options.only)) as workers:
         agreement(workers)
         for worker in workers:
             print(f"{worker.name}: {worker.facts}", flush=True)

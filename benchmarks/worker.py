@@ -63,8 +63,8 @@ def op_times(call):
                     picoseconds[kind] += event.duration_ps
                     counts[kind] += 1
     return [
-        {"type": kind, "ms": time_ps / 1e9 / PROFILED_CALLS, "count": counts[kind] // PROFILED_CALLS}
-        for kind, time_ps in picoseconds.most_common()
+        {"type": kind, "ms": total / 1e9 / PROFILED_CALLS, "count": counts[kind] // PROFILED_CALLS}
+        for kind, total in picoseconds.most_common()
     ]
 
 

@@ -41,22 +41,25 @@ class Train:
     test: tuple = option((), "files to score in the end", **FILES)
     pretrained: str = option("", "folder of a saved Translator to start from, tokenizer included")
     size: str = option("tiny", "sizes of zoo.models.Transformer")
-    vocab_size: int = option(1000, "pieces of the joint vocabulary")
+    encoder_layers: int = option(2, "blocks of the encoder")
+    decoder_layers: int = option(2, "blocks of the decoder")
+    norm_order: str = option("pre", "add & norm of the blocks", choices=("post", "pre"))
+    vocab_size: int = option(700, "pieces of the joint vocabulary")
     vocab_type: str = option("bpe", "SentencePiece model", choices=("bpe", "unigram"))
     split_digits: bool = option(True, "every digit is a piece of its own")
-    dropout: float = option(0.1, "rate on embeddings and sublayers")
+    dropout: float = option(0.0, "rate on embeddings and sublayers")
     attention_dropout: float = option(0.0, "rate on attention weights")
     activation_dropout: float = option(0.0, "rate inside feed-forward networks")
-    label_smoothing: float = option(0.1, "share of a label's mass that all words get")
+    label_smoothing: float = option(0.0, "share of a label's mass that all words get")
     epochs: int = option(10, "epochs, each of --updates updates")
-    updates: int = option(200, "updates of an epoch")
-    max_tokens: int = option(4096, "most ids of a batch, source and target, padding included")
+    updates: int = option(400, "updates of an epoch")
+    max_tokens: int = option(2048, "most ids of a batch, source and target, padding included")
     accumulate: int = option(1, "batches of an update")
     schedule: str = option(
         "cosine", "learning rate after the warm-up", choices=("inverse_square_root", "cosine")
     )
-    peak: float = option(0.003, "highest learning rate")
-    warmup: int = option(400, "updates of linear warm-up")
+    peak: float = option(0.004, "highest learning rate")
+    warmup: int = option(300, "updates of linear warm-up")
     average: int = option(1, "epochs at the end whose weights are averaged")
     precision: str = option("float32", "Keras dtype policy, such as mixed_bfloat16")
     seed: int = option(0, "seed of weights, order and dropout")
@@ -223,6 +226,9 @@ def start_translator(settings, folder, files):
     model = zoo.models.Transformer.from_size(
         settings.size,
         vocab_size=tokenizer.vocabulary_size,
+        num_encoder_layers=settings.encoder_layers,
+        num_decoder_layers=settings.decoder_layers,
+        norm_order=settings.norm_order,
         dropout=settings.dropout,
         attention_dropout=settings.attention_dropout,
         activation_dropout=settings.activation_dropout,

@@ -1,5 +1,6 @@
 """What all tests share: every test starts from the same random state."""
 
+import gc
 import os
 import sys
 
@@ -21,3 +22,11 @@ def same_random_state():
 @pytest.fixture
 def rng():
     return np.random.default_rng(3762)
+
+
+@pytest.fixture
+def quick_collection():
+    """For tests that quantize: Keras collects all garbage once for each layer."""
+    gc.freeze()
+    yield
+    gc.unfreeze()

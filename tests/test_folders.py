@@ -20,10 +20,11 @@ def test_new_folder_is_whole_or_absent(tmp_path):
 
 
 def test_parents_made_for_a_folder_go_with_it(tmp_path):
-    with (
-        pytest.raises(RuntimeError, match="half"),
-        new_folder(tmp_path / "a" / "b" / "c") as folder,
-    ):
-        (folder / "file").write_text("x")
-        raise RuntimeError("half")
+    def half():
+        with new_folder(tmp_path / "a" / "b" / "c") as folder:
+            (folder / "file").write_text("x")
+            raise RuntimeError("half")
+
+    with pytest.raises(RuntimeError, match="half"):
+        half()
     assert list(tmp_path.iterdir()) == []

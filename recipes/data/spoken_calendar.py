@@ -57,7 +57,7 @@ def examples(split, count, seed=0):
     return list(made.values())
 
 
-def splits(seed=0, train=40_000, dev=1_000, test=2_000):
+def splits(seed=0, train=150_000, dev=1_000, test=2_000):
     """Makes the data set.
 
     Args:
@@ -73,7 +73,7 @@ def splits(seed=0, train=40_000, dev=1_000, test=2_000):
     }
 
 
-def write(folder, seed=0, train=40_000, dev=1_000, test=2_000):
+def write(folder, seed=0, train=150_000, dev=1_000, test=2_000):
     """Makes the data set and writes it as line-parallel UTF-8 files, all or nothing.
 
     Args:
@@ -113,7 +113,7 @@ def main(arguments=None):
     )
     parser.add_argument("--out", required=True, type=Path, help="folder to make; must not exist")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    for split, count in (("train", 40_000), ("dev", 1_000), ("test", 2_000)):
+    for split, count in (("train", 150_000), ("dev", 1_000), ("test", 2_000)):
         help_text = f"{split} sentences (default: %(default)s)"
         parser.add_argument(f"--{split}", type=int, default=count, help=help_text)
     options = parser.parse_args(arguments)

@@ -155,7 +155,7 @@ def test_a_model_made_here_can_be_saved(tmp_path):
     expected = reference_logits(reference, source, target)
     given = our_logits(model, source, target)
     np.testing.assert_allclose(given, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
-    with pytest.raises(FileExistsError, match="saved exists"):
+    with pytest.raises(FileExistsError, match="saved. exists"):
         model.save_pretrained(tmp_path / "saved")
 
 

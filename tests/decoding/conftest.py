@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo.compiled import compiled
 from zoo.decoding import capacity, stream
-from zoo.layers.cache import Cache
+from zoo.layers.cache import Cache, write
 
 
 class Markov:
@@ -36,16 +36,24 @@ class Markov:
         row = ops.arange(num_rows, dtype="int32")[:, None, None]
         logits = ops.take(flat, (row * vocab_size + before) * vocab_size + ids, axis=0)
         logits = ops.reshape(logits, (num_rows, num_beams * length, vocab_size))
-        slot = ops.arange(ops.shape(cache.beam["visible"])[-1], dtype="int32") - cache.index
-        first = ops.arange(num_beams, dtype="int32")[:, None] * length
-        own = ops.logical_and(slot >= first, slot < first + length)
-        beam = {"last": ids[..., -1], "visible": ops.logical_or(cache.beam["visible"], own)}
-        return logits, cache._replace(beam=beam, index=cache.index + num_beams * length)
+        return logits, self.written(ids, cache)
+
+    def written(self, ids, cache):
+        """The cache with ids (B, K, t) in its slots, as a model would write keys."""
+        num_rows, num_beams, length = ops.shape(ids)
+        total = num_beams * length
+        new = ops.reshape(ids, (num_rows, 1, total, 1))
+        return cache._replace(
+            row={**cache.row, "slots": (write(*cache.row["slots"], new, cache.index),)},
+            beam={"last": ids[..., -1], "visible": cache.place(total).visible},
+            index=cache.index_after(total),
+        )
 
     def cache(self, capacity):
         num_rows = len(self.logits)
+        slots = ops.zeros((num_rows, 1, capacity, 1), dtype="int32")
         return Cache(
-            row={"table": ops.convert_to_tensor(self.logits), "slots": ()},
+            row={"table": ops.convert_to_tensor(self.logits), "slots": (slots,)},
             beam={
                 "last": ops.zeros((num_rows, 1), dtype="int32"),
                 "visible": ops.zeros((num_rows, 1, capacity), dtype="bool"),

@@ -56,17 +56,20 @@ def test_retired_rows_are_not_decoded(markov):
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_all_slots_and_no_more_are_used(markov, search):
+def test_a_hypothesis_sees_its_own_tokens(markov, search):
     language = markov.random(num_rows=2, vocab_size=7, seed=8)
     language.logits[..., END] = -20.0
-    slots = capacity(1, search.num_hypotheses, 5)
+    slots = capacity(1, search.num_hypotheses, 4)
     prompt = ops.zeros((2, 1), dtype="int32")
-    state = search.start(language.decode, language.cache(slots), prompt, 5)
-    while bool(ops.any(state.rows.live)):
+    state = search.start(language.decode, language.cache(slots), prompt, 9)
+    for _ in range(3):
         state = search.step(language.decode, state)
     assert int(state.cache.index) == slots
     visible = ops.convert_to_numpy(state.cache.beam["visible"])
-    assert (visible.sum(-1) == 5).all()  # the prompt and four tokens; the last is not fed
+    held = ops.convert_to_numpy(state.cache.row["slots"][0])[:, 0, :, 0]
+    tokens = ops.convert_to_numpy(state.rows.tokens)[:, -search.num_hypotheses :]
+    for row, k in np.ndindex(visible.shape[:2]):  # the prompt and three tokens, not yet the newest
+        assert held[row][visible[row, k]].tolist() == [0, *tokens[row, k, :3]]
 
 
 def test_a_longer_prompt_is_fed_at_once(markov):

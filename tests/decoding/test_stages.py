@@ -95,11 +95,10 @@ def test_slots_of_dead_beams_are_dropped(model, sources):
     for _ in range(11):
         state = search.step(decode, state)
     rows = ops.convert_to_tensor([3, 0], dtype="int32")
-    cache = state.cache.compact(rows, 5)
+    cache = state.cache.compact(rows)
     visible = ops.convert_to_numpy(cache.beam["visible"])  # (2, 3, C')
     assert (visible.sum(-1) == 12).all()
-    assert int(cache.index) == visible.any(1).sum(-1).max() < int(state.cache.index)
-    assert visible.shape[-1] == int(cache.index) + 5
+    assert visible.shape[-1] == visible.any(1).sum(-1).max() < int(state.cache.index)
     ids = ops.ones((2, 3), dtype="int32")
     expected, _ = decode(ids, state.cache.take_rows(rows))
     found, _ = decode(ids, cache)

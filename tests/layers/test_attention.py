@@ -279,6 +279,7 @@ def test_lora_starts_at_the_same_output_and_trains_few_weights(rng, cross):
     assert not any(variable is dense._kernel for variable in layer.trainable_variables)
 
 
+@pytest.mark.usefixtures("quick_collection")
 @pytest.mark.filterwarnings("ignore:The use of `x.T` on tensors:UserWarning")
 @pytest.mark.parametrize("cross", [False, True])
 def test_int8_projections_stay_close(rng, cross):

@@ -64,6 +64,7 @@ def test_lora_is_in_both_directions(rng):
     assert len(layer.trainable_variables) == 2
 
 
+@pytest.mark.usefixtures("quick_collection")
 @pytest.mark.filterwarnings("ignore:The use of `x.T` on tensors:UserWarning")
 def test_int8_is_in_both_directions(rng):
     layer = built(scaled=True)

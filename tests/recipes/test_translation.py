@@ -10,7 +10,22 @@ from recipes import translation
 from recipes.cli import run
 
 PAIRS = [(f"{a} {b}", f"{b.upper()} {a.upper()}") for a in "cdfg" for b in ("mno", "pq", "rst")]
-SMALL = ["--vocab-size", "40", "--epochs", "2", "--updates", "3", "--warmup", "2", "--average", "2"]
+SMALL = [
+    "--encoder-layers",
+    "1",
+    "--decoder-layers",
+    "1",
+    "--vocab-size",
+    "40",
+    "--epochs",
+    "2",
+    "--updates",
+    "3",
+    "--warmup",
+    "2",
+    "--average",
+    "2",
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-import io
+import dataclasses
 import json
 import os
 import random
@@ -7,16 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-import sentencepiece
 
+from tests.marian_folders import write_folder
 from zoo.text.marian_files import MarianFiles
 from zoo.text.marian_tokenizer import MarianTokenizer
 from zoo.text.moses_punctuation import MosesPunctuation
 
 transformers = pytest.importorskip("transformers")
-
-ENGLISH = [f"The quick brown fox {i} jumps over {7 * i} dogs, and says: hi!" for i in range(90)]
-GERMAN = [f"Der schnelle Fuchs {i} springt über {7 * i} Hunde; er sagt: »ach«!" for i in range(90)]
 
 NASTY = [
     "",
@@ -47,49 +44,6 @@ NASTY = [
     "<0x41> <extra>more<extra>",
     "x" * 300,
 ]
-
-
-def train(lines, **options):
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines),
-        model_writer=model,
-        **{"vocab_size": 61, "model_type": "unigram", "eos_id": 0, "unk_id": 1, **options},
-        bos_id=-1,
-        pad_id=-1,
-        minloglevel=2,
-    )
-    return model.getvalue()
-
-
-def numbered(*groups):
-    ids = {}
-    for piece in ("</s>", "<unk>", *(piece for group in groups for piece in group)):
-        ids.setdefault(piece, len(ids))
-    return ids
-
-
-def pieces_of(model):
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    return [processor.id_to_piece(i) for i in range(processor.get_piece_size())]
-
-
-def write_folder(folder, separate=False, settings=None, **options):
-    source, target = train(ENGLISH, **options), train(GERMAN, **options)
-    # A few pieces stay out of the map, so that pieces without an id occur.
-    known, known_target = pieces_of(source)[:-7], pieces_of(target)[:-5]
-    codes = [">>deu<<", ">>fra<<"]
-    if separate:
-        vocabulary = numbered(known, codes, ["<pad>"])
-        target_vocabulary = numbered(known_target)
-        target_vocabulary["<pad>"] = vocabulary["<pad>"]
-    else:
-        vocabulary, target_vocabulary = numbered(known, known_target, codes, ["<pad>"]), None
-    settings = {"source_lang": "en", "target_lang": "de", **(settings or {})}
-    settings["separate_vocabs"] = separate
-    folder.mkdir()
-    MarianFiles(source, target, vocabulary, target_vocabulary, settings).write(folder)
-    return folder
 
 
 FOLDERS = {
@@ -215,7 +169,7 @@ def test_save_and_load(tokenizers, reference, tmp_path):
         assert loaded.fingerprint == tokenizer.fingerprint
     saved = transformers.MarianTokenizer.from_pretrained(tmp_path / "target" / "marian")
     assert saved(NASTY)["input_ids"] == reference(NASTY)["input_ids"]
-    with pytest.raises(FileExistsError, match="source exists"):
+    with pytest.raises(FileExistsError, match="source. exists"):
         tokenizers["source"].save(tmp_path / "source")
 
 
@@ -291,6 +245,18 @@ def test_the_graph_lives_in_a_saved_model(shared, tmp_path):
     tf.saved_model.save(tokenizer.graph(), tmp_path / "graph")
     loaded = tf.saved_model.load(tmp_path / "graph")
     np.testing.assert_array_equal(loaded.encode(tf.constant(NASTY)).numpy(), expected)
+    texts = [text.decode() for text in loaded.decode(tf.constant(expected)).numpy()]
+    assert texts == tokenizer.decode(expected)
+
+
+def test_padding_of_a_separate_target_gives_no_text(tmp_path):
+    files = MarianFiles.read(write_folder(tmp_path / "separate", separate=True))
+    own = {**files.target_vocabulary, "<pad>": len(files.target_vocabulary) + 3}
+    files = dataclasses.replace(files, target_vocabulary=own)
+    tokenizer = MarianTokenizer(files, "target")
+    [fox] = tokenizer.encode(["Fuchs"])
+    assert own["<pad>"] != tokenizer.special_ids.pad == files.vocabulary["<pad>"]
+    assert tokenizer.decode([[own["<pad>"], *fox, tokenizer.special_ids.pad]]) == ["Fuchs"]
 
 
 def test_invalid_utf8_is_read_as_the_replacement_character(shared):

@@ -137,11 +137,24 @@ def test_no_tokens_give_zero_not_nan():
     assert float(metric.result()) == 0.0
 
 
-def test_ignored_labels_do_not_count():
-    loss = TokenCrossEntropy(ignore_id=0)
-    metric = TokenLoss(loss)
-    metric.update_state(np.array([[1, 0]]), np.zeros((1, 2, 2)))
-    assert float(metric.tokens[0]) == 1.0
+@pytest.mark.parametrize("ignore_id", [0, -100])
+def test_ignored_labels_do_not_count(ignore_id):
+    labels, logits = np.array([[1, ignore_id]]), np.array([[[0.0, 0.0], [9.0, 0.0]]], "float32")
+    loss = TokenLoss(TokenCrossEntropy(ignore_id=ignore_id))
+    for metric, value in (
+        (loss, np.log(2)),
+        (Perplexity(ignore_id=ignore_id), 2.0),
+        (TokenCount(ignore_id=ignore_id), 1.0),
+    ):
+        metric.update_state(labels, logits)
+        assert float(metric.result()) == pytest.approx(value, abs=1e-6)
+
+
+def test_accuracy_by_hand():
+    metric = TokenAccuracy()
+    logits = np.array([[[1.0, 2.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 5.0]]], "float32")
+    metric.update_state(np.array([[1, 1, 2]]), logits)
+    assert float(metric.result()) == pytest.approx(2 / 3, abs=1e-6)
 
 
 def test_config_round_trip():

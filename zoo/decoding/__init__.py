@@ -1,6 +1,7 @@
 """Searches over a step function and a cache: greedy, sampling, beam search; they know no model."""
 
 from zoo.decoding.beam import BeamSearch
+from zoo.decoding.constraints import ForcedEnd, NeverIds
 from zoo.decoding.drivers import run, stream
 from zoo.decoding.filters import Temperature, TopK, TopP
 from zoo.decoding.independent import Greedy, Sample
@@ -10,9 +11,11 @@ from zoo.decoding.state import Result, State, capacity
 
 __all__ = [
     "BeamSearch",
+    "ForcedEnd",
     "GNMTPenalty",
     "Greedy",
     "LengthPenalty",
+    "NeverIds",
     "Result",
     "Sample",
     "State",

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from zoo.decoding.constraints import NEVER, best_tokens
 from zoo.decoding.penalties import LengthPenalty
 from zoo.decoding.state import (
     Result,
@@ -16,10 +17,9 @@ from zoo.decoding.state import (
     row_limits_or_default,
     write_token,
 )
-from zoo.decoding.top import top_log_probs
 
-# The log-probability of a beam that does not exist: finite, so that sums with it are numbers.
-_NO_BEAM = -1e9
+# The log-probability of a beam that does not exist.
+_NO_BEAM = NEVER
 
 
 class BeamRows(NamedTuple):
@@ -57,14 +57,16 @@ class BeamSearch:
         length_penalty: what a log-probability is divided by to give a score (see
             `zoo.decoding.penalties`); None: `LengthPenalty(1.0)`, the mean over the tokens.
         n_best: sequences a row in the result, best first; at most `beam_size`.
+        constraints: see `zoo.decoding.constraints`, applied in this order.
     """
 
-    def __init__(self, beam_size, end_id, pad_id, length_penalty=None, n_best=1):
+    def __init__(self, beam_size, end_id, pad_id, length_penalty=None, n_best=1, constraints=()):
         self.num_hypotheses = check_count("beam_size", beam_size)
         self.end_id = check_token_id("end_id", end_id)
         self.pad_id = check_token_id("pad_id", pad_id)
         self.length_penalty = LengthPenalty(1.0) if length_penalty is None else length_penalty
         self.n_best = check_count("n_best", n_best)
+        self.constraints = tuple(constraints)
         if n_best > beam_size:
             raise ValueError(
                 f"n_best must be at most beam_size = {beam_size}; got n_best = {n_best}"
@@ -109,7 +111,7 @@ class BeamSearch:
     def _grow(self, rows, logits, count):
         """Let the live beams take the token number `count` -> rows and parents (B, K) int32."""
         num_beams, n_best = self.num_hypotheses, self.n_best
-        log_probs, parents, tokens = self._candidates(rows.log_probs, logits)  # (B, 2K)
+        log_probs, parents, tokens = self._candidates(rows, logits, count)  # (B, 2K)
         ends = ops.logical_or(tokens == self.end_id, (count >= rows.limits)[:, None])
         scores, finished = self._finished(rows, log_probs[:, :num_beams], ends, count)
         log_probs, living = ops.top_k(ops.where(ends, _NO_BEAM, log_probs), num_beams)
@@ -132,7 +134,7 @@ class BeamSearch:
         )
         return rows, origins[:, n_best:] - n_best
 
-    def _candidates(self, log_probs, logits):
+    def _candidates(self, rows, logits, count):
         """The best continuations, best first: log-probabilities, parents and tokens, all (B, 2K).
 
         Each beam's best tokens are found first: fewer numbers to add to and to compare.
@@ -140,8 +142,9 @@ class BeamSearch:
         num_beams = self.num_hypotheses
         vocab_size = logits.shape[-1]
         per_beam = min(2 * num_beams, vocab_size)
-        new, tokens = top_log_probs(logits, per_beam)  # (B, K, m); (B, 1, m) after the prompt
-        total = log_probs[..., None] + new  # (B, K, m)
+        # Both (B, K, m); (B, 1, m) after the prompt.
+        new, tokens = best_tokens(logits, per_beam, self.constraints, count, rows.limits)
+        total = rows.log_probs[..., None] + new  # (B, K, m)
         if tokens.shape[1] != num_beams:
             tokens = ops.broadcast_to(tokens, ops.shape(total))
         flat = (-1, num_beams * per_beam)

@@ -1,9 +1,9 @@
 """The two ways to run a search: as a loop in a graph, and step by step from Python.
 
-Both work in stages. A stage ends when few rows are live or all slots of the cache are taken; then
-the final rows leave, slots that no hypothesis sees are dropped, and there is room for the next
-steps: attention reads every slot of every row at every step. Where a compiled loop cannot change
-shapes, as on JAX, there is one stage, with room for everything.
+Both work in stages. A stage ends when few rows are live, or after some steps; then the rows whose
+result is final leave, and slots of the cache that no hypothesis sees any more are dropped, because
+attention reads every slot of every row at every step. Where a compiled loop cannot change shapes,
+as on JAX, there is one stage, with room for everything.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from keras import ops
 from zoo.compiled import shapes_are_dynamic
 from zoo.decoding.state import capacity
 
-# Steps that a stage has room for: fewer copy the cache more often, more read more free slots.
+# Steps of a stage at most: fewer copy the cache more often, more read more slots of dead beams.
 _STAGE = 16
 
 
@@ -32,22 +32,22 @@ def run(search, decode, cache, prompt, max_new_tokens, row_limits=None, retire_a
             a row may have.
         row_limits: (B,) int32 or None: a limit for each row, at most L. A limit that depends
             on the row alone keeps its result independent of the batch.
-        retire_at: rows whose result is final leave once at most this share of the rows is live,
-            from 0, never, to 1.
+        retire_at: a stage ends once at most this share of its rows is live, from 0 to 1.
 
     Returns:
         A `Result`.
     """
     state = _start(search, decode, cache, prompt, max_new_tokens, row_limits)
     if not shapes_are_dynamic():
-        return search.finish(_loop(search, decode, state, 0.0))
+        return search.finish(_loop(search, decode, state, 0.0, max_new_tokens))
 
     def any_live(batch):
         return ops.any(batch.state.rows.live)
 
     def stage(batch):
         batch = batch.renew(batch.state.rows.live)
-        return (batch.with_state(_loop(search, decode, batch.state, retire_at)),)
+        stop = batch.state.count + _STAGE
+        return (batch.with_state(_loop(search, decode, batch.state, retire_at, stop)),)
 
     # Renewed without loss first: that hides the shapes from TensorFlow, whose loops may not
     # change what they know.
@@ -62,11 +62,11 @@ def stream(search, decode, cache, prompt, max_new_tokens, row_limits=None, retir
     `Sample` grow by a token a step; `BeamSearch` shows what is finished.
     """
     state = _start(search, decode, cache, prompt, max_new_tokens, row_limits)
-    batch = _Batch.of(state)
+    batch, stop = _Batch.of(state), state.count
     yield search.finish(state)
     while bool(ops.any(batch.state.rows.live)):
-        if shapes_are_dynamic() and not bool(_stage_goes_on(batch.state, retire_at)):
-            batch = batch.renew(batch.state.rows.live)
+        if shapes_are_dynamic() and not bool(_stage_goes_on(batch.state, retire_at, stop)):
+            batch, stop = batch.renew(batch.state.rows.live), batch.state.count + _STAGE
         batch = batch.with_state(search.step(decode, batch.state))
         yield search.finish(batch.whole())
 
@@ -78,21 +78,19 @@ def _start(search, decode, cache, prompt, max_new_tokens, row_limits):
     return search.start(decode, cache, prompt, max_new_tokens, row_limits)
 
 
-def _loop(search, decode, state, retire_at):
+def _loop(search, decode, state, retire_at, stop):
     return ops.while_loop(
-        lambda state: _stage_goes_on(state, retire_at),
+        lambda state: _stage_goes_on(state, retire_at, stop),
         lambda state: (search.step(decode, state),),
         (state,),
     )[0]
 
 
-def _stage_goes_on(state, retire_at):
-    """Whether more than a share of the rows is live, and there is room for a step."""
-    visible = state.cache.beam["visible"]  # (B, K, C)
-    num_rows, num_hypotheses, num_slots = ops.shape(visible)
-    live = ops.sum(ops.cast(state.rows.live, "float32"))
-    many = live > retire_at * ops.cast(num_rows, "float32")
-    return ops.logical_and(many, state.cache.index + num_hypotheses <= num_slots)
+def _stage_goes_on(state, retire_at, stop):
+    """Whether more than a share of the rows is live, and fewer than `stop` tokens are there."""
+    live = ops.cast(state.rows.live, "float32")
+    many = ops.sum(live) > retire_at * ops.sum(ops.ones_like(live))
+    return ops.logical_and(many, state.count < stop)
 
 
 class _Batch(NamedTuple):
@@ -114,17 +112,14 @@ class _Batch(NamedTuple):
         return cls(state, ops.arange(num_rows, dtype="int32"), state.rows)
 
     def renew(self, kept):
-        """With the rows that are `kept`, (R,) bool, and room for the steps of a stage."""
+        """With the rows that are `kept`, (R,) bool, and the slots of the cache that they need."""
         kept = ops.nonzero(kept)[0]  # (R',)
 
         def take(x):
             return ops.take(x, kept, axis=0)
 
-        cache, rows = self.state.cache, keras.tree.map_structure(take, self.state.rows)
-        steps = ops.max(rows.limits, initial=1) - self.state.count
-        steps = ops.clip(steps, 1, _STAGE)
-        cache = cache.compact(kept, steps * ops.shape(cache.beam["visible"])[1])
-        state = self.state._replace(cache=cache, rows=rows)
+        rows = keras.tree.map_structure(take, self.state.rows)
+        state = self.state._replace(cache=self.state.cache.compact(kept), rows=rows)
         return self._replace(state=state, numbers=take(self.numbers))
 
     def with_state(self, state):

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from zoo.decoding.constraints import best_tokens
 from zoo.decoding.noise import gumbel, row_seeds
 from zoo.decoding.penalties import LengthPenalty
 from zoo.decoding.state import (
@@ -17,7 +18,7 @@ from zoo.decoding.state import (
     row_limits_or_default,
     write_token,
 )
-from zoo.decoding.top import log_probs_of, top_k, top_log_probs
+from zoo.decoding.top import log_probs_of, top_k
 
 
 class IndependentRows(NamedTuple):
@@ -41,7 +42,7 @@ class IndependentRows(NamedTuple):
 
 
 class _Independent:
-    """start, step and finish over `choose(logits, count, seeds)`, which a search defines."""
+    """start, step and finish over `choose(logits, count, rows)`, which a search defines."""
 
     def __init__(self, num_hypotheses, end_id, pad_id, length_penalty):
         self.num_hypotheses = num_hypotheses
@@ -78,7 +79,7 @@ class _Independent:
         return Result(rows.tokens, lengths, rows.log_probs / self.length_penalty(lengths))
 
     def _append(self, rows, logits, count):
-        chosen, log_probs = self.choose(logits, count, rows.seeds)  # (B, K)
+        chosen, log_probs = self.choose(logits, count, rows)  # (B, K)
         is_open = rows.lengths == 0
         ids = ops.where(is_open, chosen, self.pad_id)
         ends = ops.logical_or(ids == self.end_id, (count >= rows.limits)[:, None])
@@ -100,16 +101,18 @@ class Greedy(_Independent):
         pad_id: the id that fills up a result.
         length_penalty: what a sequence's log-probability is divided by to give its score; None:
             `LengthPenalty(1.0)`, the mean log-probability of a token.
+        constraints: see `zoo.decoding.constraints`, applied in this order.
     """
 
-    def __init__(self, end_id, pad_id, length_penalty=None):
+    def __init__(self, end_id, pad_id, length_penalty=None, constraints=()):
         super().__init__(1, end_id, pad_id, length_penalty)
+        self.constraints = tuple(constraints)
 
     def seeds(self, num_rows):
         return ()
 
-    def choose(self, logits, count, seeds):
-        log_probs, ids = top_log_probs(logits, 1)
+    def choose(self, logits, count, rows):
+        log_probs, ids = best_tokens(logits, 1, self.constraints, count, rows.limits)
         return ids[..., 0], log_probs[..., 0]
 
 
@@ -139,12 +142,12 @@ class Sample(_Independent):
     def seeds(self, num_rows):
         return row_seeds(self.seed, num_rows)
 
-    def choose(self, logits, count, seeds):
+    def choose(self, logits, count, rows):
         kept = logits  # (B, K, V)
         for keep in self.filters:
             kept = keep(kept)
         vocab_size = logits.shape[-1]
-        noise = gumbel(seeds, self.num_hypotheses, count - 1, vocab_size)
+        noise = gumbel(rows.seeds, self.num_hypotheses, count - 1, vocab_size)
         _, ids = top_k(kept + noise, 1)  # (B, K, 1)
         largest, _ = top_k(logits, 1)
         first = ops.arange(self.num_hypotheses, dtype="int32")[:, None] * vocab_size

@@ -47,12 +47,17 @@ def masked_softmax(scores, mask=None):
     """
     weights = ops.cast(scores, "float32")
     if mask is None:
-        return ops.cast(ops.softmax(weights), scores.dtype)
+        return ops.cast(_softmax(weights), scores.dtype)
     mask = mask[:, None]  # (B or 1, 1, T or 1, S)
     # A large finite number, not -inf: a row of -inf would give NaN.
-    weights = ops.softmax(weights + ops.where(mask, 0.0, -1e30))
+    weights = _softmax(weights + ops.where(mask, 0.0, -1e30))
     some = ops.any(mask, axis=-1, keepdims=True)  # (B or 1, 1, T or 1, 1)
     return ops.cast(weights * ops.cast(some, "float32"), scores.dtype)
+
+
+def _softmax(x):
+    # Keras warns of a softmax over one number, which is what a source of one token asks for.
+    return ops.ones_like(x) if x.shape[-1] == 1 else ops.softmax(x)
 
 
 def _matmul(heads, shared):

@@ -39,12 +39,18 @@ class Cache(NamedTuple):
             whose "slots" are the former.
         beam: tree of tensors (B, K, ...) that belong to one hypothesis and that a search reorders.
             A dict whose "visible" is (B, K, C) bool.
-        index: () int32, the next free slot, the same for all rows.
+        index: () int32, the next free slot, the same for all rows; or (), the empty tuple, in a
+            cache that grows (see `compact`): all its slots are taken, and new tokens bring theirs.
     """
 
     row: Any
     beam: Any
     index: Any
+
+    @property
+    def grows(self):
+        """Whether new tokens bring their slots."""
+        return isinstance(self.index, tuple)
 
     def check_room(self, num_tokens):
         """Raise where it can be seen that the next `num_tokens` = K * t tokens do not fit.
@@ -53,7 +59,7 @@ class Cache(NamedTuple):
             ValueError: no multiple of K, or more than the free slots (a write would be lost).
         """
         _, num_beams, capacity = self.beam["visible"].shape
-        index = value_at_hand(self.index)
+        index = None if self.grows else value_at_hand(self.index)
         if isinstance(num_tokens, int) and isinstance(num_beams, int) and num_tokens % num_beams:
             raise ValueError(
                 f"ids must have K * t columns for the K = {num_beams} hypotheses of the cache; "
@@ -84,14 +90,23 @@ class Cache(NamedTuple):
         """
         visible = self.beam["visible"]
         if self.row["slots"]:
+            num_rows, num_beams, capacity = ops.shape(visible)
             if real is None:
-                real = ops.ones((ops.shape(visible)[0], length), dtype="bool")
-            mask, after, positions = slot_mask(visible, self.index, real)
+                real = ops.ones((num_rows, length), dtype="bool")
+            index = self.index
+            if self.grows:
+                index, new = capacity, ops.zeros((num_rows, num_beams, length), dtype="bool")
+                visible = ops.concatenate([visible, new], axis=-1)
+            mask, after, positions = slot_mask(visible, index, real)
             return Place(mask, positions, after)
         mask = causal_mask(length)
         if real is None:
             return Place(mask, ops.arange(length, dtype="int32")[None], visible)
         return Place(ops.logical_and(mask, real[:, None, :]), positions_of(real), visible)
+
+    def index_after(self, length):
+        """`index` once the next T = `length` tokens are in the cache."""
+        return () if self.grows else self.index + ops.cast(length, "int32")
 
     def expand(self, num_beams):
         """Turn one hypothesis a row into `num_beams` equal ones: beam leaves (B, 1, ...) to
@@ -131,41 +146,40 @@ class Cache(NamedTuple):
             beam={**self.beam, "visible": pad(self.beam["visible"])},
         )
 
-    def compact(self, rows, num_free):
+    def compact(self, rows):
         """Keep the rows named by `rows`, and of their slots those that some hypothesis still sees.
 
-        Attention reads every slot, and beams that died leave most of theirs to nobody. The slots of
-        a hypothesis stay in order. How many there are afterwards depends on values, so this does
-        not run inside a compiled function on JAX.
+        Attention reads every slot, also free ones and those that only dead beams saw. Afterwards
+        there are as many as the row that needs most has, the slots of a hypothesis in their order,
+        and the cache grows. That number depends on values: not for a compiled function on JAX.
 
         Args:
             rows: (R,) int32.
-            num_free: () int32, free slots to have after the kept ones.
 
         Returns:
-            The cache of R rows with as many slots as the row that needs most, and `num_free`.
+            The cache of R rows, which grows.
         """
         visible = ops.take(self.beam["visible"], rows, axis=0)  # (R, K, C)
         old = ops.arange(ops.shape(visible)[-1], dtype="int32")  # (C,)
         used = ops.any(visible, axis=1)  # (R, C)
-        index = ops.max(ops.sum(ops.cast(used, "int32"), axis=-1), initial=0)
         order = ops.argsort(ops.where(used, old, old + ops.size(old)), axis=-1)  # used ones first
-        new = ops.arange(index + num_free, dtype="int32")  # (C',)
-        order = ops.take(order, ops.minimum(new, ops.size(old) - 1), axis=1)  # (R, C')
+        most = ops.max(ops.sum(ops.cast(used, "int32"), axis=-1), initial=0)
+        order = order[:, :most]  # (R, C')
 
         visible = take_slots(self.beam["visible"][..., None], rows, order)[..., 0]
         slots = keras.tree.map_structure(lambda x: take_slots(x, rows, order), self.row["slots"])
         rest = self._replace(row={**self.row, "slots": ()}).take_rows(rows)
         return Cache(
             row={**rest.row, "slots": slots},
-            beam={**rest.beam, "visible": ops.logical_and(visible, new < index)},
-            index=index,
+            beam={**rest.beam, "visible": visible},
+            index=(),
         )
 
     def truncate(self, num_slots):
         """Take the last `num_slots` slots back (steps times hypotheses): they are free again."""
-        index = self.index - num_slots
         visible = self.beam["visible"]  # (B, K, C)
+        capacity = ops.cast(ops.shape(visible)[-1], "int32")
+        index = (capacity if self.grows else self.index) - num_slots
         kept = ops.arange(ops.shape(visible)[-1], dtype="int32") < index  # (C,)
         beam = {**self.beam, "visible": ops.logical_and(visible, kept)}
         return self._replace(beam=beam, index=index)
@@ -190,7 +204,8 @@ def take_slots(slots, rows, order):
 
 
 def write(slots, new, index):
-    """Write T tokens into consecutive slots.
+    """Write T tokens into consecutive slots; or append them, at half the price, in a cache that
+    grows.
 
     `where` under a mask, because slice updates become an XLA op on TensorFlow, which a default TF
     Serving refuses, and scatters into this layout cost 1.4 to 2.9 times as much.
@@ -198,11 +213,13 @@ def write(slots, new, index):
     Args:
         slots: (B, N, C, H).
         new: (B, N, T, H), T <= C.
-        index: () int32, the slot of the first token.
+        index: () int32, the slot of the first token; () in a cache that grows.
 
     Returns:
-        (B, N, C, H).
+        (B, N, C, H); (B, N, C + T, H) in a cache that grows.
     """
+    if isinstance(index, tuple):
+        return ops.concatenate([slots, new], axis=2)
     relative = ops.arange(ops.shape(slots)[2], dtype="int32") - index  # (C,)
     length = ops.shape(new)[2]
     inside = ops.logical_and(relative >= 0, relative < length)  # (C,)

@@ -137,7 +137,7 @@ class DecoderStack(_Stack):
         return x, Cache(
             row={**row, "slots": slots},
             beam={**cache.beam, "visible": place.visible},
-            index=cache.index + ops.cast(ops.shape(x)[1], "int32"),
+            index=cache.index_after(ops.shape(x)[1]),
         )
 
     def _through(self, x, slots, index, mask, positions, memory, memory_mask):

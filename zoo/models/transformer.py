@@ -9,6 +9,7 @@ from zoo import checkpoints, layers
 from zoo.folders import new_folder
 from zoo.models.inputs import check_names, token_ids
 from zoo.models.transformer_config import SIZES, TransformerConfig
+from zoo.models.wiring import Wiring
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -55,6 +56,7 @@ class Transformer(keras.Model):
             name="decoder",
             dtype=self.dtype_policy,
         )
+        self.wiring = Wiring(self._teacher_forcing, name="wiring", dtype=self.dtype_policy)
         self.build()
 
     @classmethod
@@ -118,11 +120,15 @@ class Transformer(keras.Model):
         shape = (None, None, self.config.hidden_dim)
         for embedding in {id(e): e for e in self._embeddings()}.values():
             embedding.build((None, None))
+        self.positions.build((None, None))
         self.encoder.build(shape)
         self.decoder.build(shape, shape)
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
+        return self.wiring(inputs, training=training)
+
+    def _teacher_forcing(self, inputs):
         check_names(self.name, inputs, ("source_ids", "target_ids"))
         cache = self.start(inputs["source_ids"], capacity=0)
         return self.decode(inputs["target_ids"], cache)[0]

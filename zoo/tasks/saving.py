@@ -73,7 +73,7 @@ def load_task(folder):
         raise ValueError(f"{folder / _TASK_FILE} is damaged: it has no {error}") from error
     model = model_class.from_config(_read_json(folder / _CONFIG_FILE, folder))
     read_weights(folder / _WEIGHTS_FILE, model)
-    return task_class(model, **tokenizers, **settings)
+    return task_class.from_saved(model, tokenizers, settings)
 
 
 def _registered_model(name, folder):

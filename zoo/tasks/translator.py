@@ -1,13 +1,18 @@
 """Translation: strings in one language to strings in another."""
 
+import json
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
-from zoo import decoding
+from zoo import checkpoints, decoding
 from zoo.compiled import compiled, shapes_are_dynamic
+from zoo.decoding.constraints import CONSTRAINTS
+from zoo.folders import new_folder
+from zoo.models import Transformer
 from zoo.tasks.saving import load_task, save_task
+from zoo.text import MarianFiles, MarianTokenizer
 
 
 class Translation(NamedTuple):
@@ -30,6 +35,8 @@ class Translator:
         target_tokenizer: turns ids into translations; None: the source's.
         max_source_length: longest source in tokens, the end token included.
         length_factor, length_offset: the limit on a translation's length.
+        beam_size, length_penalty: of a call that does not say otherwise.
+        constraints: see `zoo.decoding.constraints`.
 
     Raises:
         ValueError: a tokenizer's vocabulary or special ids are not the model's.
@@ -43,6 +50,9 @@ class Translator:
         max_source_length=512,
         length_factor=1.5,
         length_offset=10,
+        beam_size=5,
+        length_penalty=1.0,
+        constraints=(),
     ):
         self.model = model
         self.source_tokenizer = source_tokenizer
@@ -50,16 +60,19 @@ class Translator:
         self.max_source_length = max_source_length
         self.length_factor = length_factor
         self.length_offset = length_offset
+        self.beam_size = beam_size
+        self.length_penalty = length_penalty
+        self.constraints = tuple(constraints)
         self._check_tokenizers()
         self._compiled = {}
 
-    def __call__(self, texts, beam_size=5, length_penalty=1.0, batch_size=32):
+    def __call__(self, texts, beam_size=None, length_penalty=None, batch_size=32):
         """The best translation of each text.
 
         Args:
             texts: list of str.
-            beam_size: K; 1 is greedy search.
-            length_penalty: exponent of `zoo.decoding.LengthPenalty`.
+            beam_size: K; 1 is greedy search; None: the task's.
+            length_penalty: exponent of `zoo.decoding.LengthPenalty`; None: the task's.
             batch_size: texts translated at a time; texts of like length go together.
 
         Returns:
@@ -68,7 +81,7 @@ class Translator:
         found = self.n_best(texts, 1, beam_size, length_penalty, batch_size)
         return [translations[0].text for translations in found]
 
-    def n_best(self, texts, n=5, beam_size=5, length_penalty=1.0, batch_size=32):
+    def n_best(self, texts, n=5, beam_size=None, length_penalty=None, batch_size=32):
         """The n best translations of each text, best first.
 
         Args:
@@ -95,14 +108,20 @@ class Translator:
                 found[i] = translations
         return found
 
-    def search(self, beam_size=5, length_penalty=1.0, n_best=1):
+    def search(self, beam_size=None, length_penalty=None, n_best=1):
         """The search object: `zoo.decoding.BeamSearch`, or `Greedy` where beam_size is 1."""
         config = self.model.config
-        ids = {"end_id": config.end_id, "pad_id": config.pad_id}
-        penalty = decoding.LengthPenalty(length_penalty)
+        beam_size = self.beam_size if beam_size is None else beam_size
+        length_penalty = self.length_penalty if length_penalty is None else length_penalty
+        shared = {
+            "end_id": config.end_id,
+            "pad_id": config.pad_id,
+            "length_penalty": decoding.LengthPenalty(length_penalty),
+            "constraints": self.constraints,
+        }
         if beam_size == 1 and n_best == 1:
-            return decoding.Greedy(**ids, length_penalty=penalty)
-        return decoding.BeamSearch(beam_size, **ids, length_penalty=penalty, n_best=n_best)
+            return decoding.Greedy(**shared)
+        return decoding.BeamSearch(beam_size, **shared, n_best=n_best)
 
     def decode(self, source_ids, search):
         """Ids to ids; runs inside a compiled function.
@@ -136,8 +155,84 @@ class Translator:
             "max_source_length": self.max_source_length,
             "length_factor": self.length_factor,
             "length_offset": self.length_offset,
+            "beam_size": self.beam_size,
+            "length_penalty": self.length_penalty,
+            "constraints": [[type(c).__name__, c.get_config()] for c in self.constraints],
         }
         save_task(folder, self, settings, self.model, tokenizers)
+
+    @classmethod
+    def from_pretrained(cls, folder_or_hub_name, revision=None):
+        """A Marian (OPUS-MT) model of the Hugging Face hub with its tokenizers and settings.
+
+        Strings in, strings out as `MarianTokenizer` and `generate` of the transformers library
+        give them, except that a text without tokens stays empty, and that a source longer than the
+        model's positions loses its tail.
+
+        Args:
+            folder_or_hub_name: path of a folder, or a name such as "Helsinki-NLP/opus-mt-en-de".
+            revision: branch, tag or commit of a hub name.
+
+        Raises:
+            FileNotFoundError: there is no such folder, or a file is missing.
+            ValueError: a file is damaged or asks for something that is not supported.
+        """
+        folder = checkpoints.pretrained_folder(folder_or_hub_name, revision)
+        model = Transformer.from_pretrained(folder)
+        settings = checkpoints.GenerationSettings.read(folder)
+        constraints = []
+        if settings.never_ids:
+            constraints.append(decoding.NeverIds(settings.never_ids, settings.renormalize))
+        if settings.forced_end_id is not None:
+            constraints.append(decoding.ForcedEnd(settings.forced_end_id))
+        files = MarianFiles.read(folder)
+        return cls(
+            model,
+            MarianTokenizer(files, "source"),
+            MarianTokenizer(files, "target"),
+            length_factor=0.0,
+            length_offset=settings.max_length - 1,  # the start token counts there
+            beam_size=settings.num_beams,
+            length_penalty=settings.length_penalty,
+            constraints=constraints,
+        )
+
+    def save_pretrained(self, folder):
+        """Write a new folder that `from_pretrained` and the transformers library read.
+
+        Raises:
+            FileExistsError: `folder` exists.
+            ValueError: the tokenizers are not Marian's, or Marian cannot express the model.
+        """
+        if not isinstance(self.source_tokenizer, MarianTokenizer):
+            raise ValueError(
+                "save_pretrained needs Marian's tokenizers; this task has a "
+                f"{type(self.source_tokenizer).__name__}: use save()"
+            )
+        config = self.model.config
+        never = [c for c in self.constraints if isinstance(c, decoding.NeverIds)]
+        forced = [c.end_id for c in self.constraints if isinstance(c, decoding.ForcedEnd)]
+        settings = checkpoints.GenerationSettings(
+            num_beams=self.beam_size,
+            max_length=self._limit(1) + 1,
+            length_penalty=self.length_penalty,
+            early_stopping="never",
+            never_ids=tuple(i for constraint in never for i in constraint.ids),
+            forced_end_id=forced[0] if forced else None,
+            renormalize=any(constraint.renormalize for constraint in never),
+        )
+        with new_folder(folder) as temporary:
+            self.model.write_pretrained(temporary)
+            self.source_tokenizer.files.write(temporary)
+            ids = (config.pad_id, config.start_id, config.end_id)
+            text = json.dumps(settings.to_json(*ids), indent=2) + "\n"
+            (temporary / "generation_config.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def from_saved(cls, model, tokenizers, settings):
+        """What `save` wrote, read again by `zoo.load`."""
+        constraints = [CONSTRAINTS[name](**config) for name, config in settings["constraints"]]
+        return cls(model, **tokenizers, **{**settings, "constraints": constraints})
 
     @classmethod
     def load(cls, folder):
@@ -147,7 +242,7 @@ class Translator:
             raise ValueError(f"{folder} holds a {type(task).__name__}, not a {cls.__name__}")
         return task
 
-    def export(self, folder, beam_size=5, length_penalty=1.0):
+    def export(self, folder, beam_size=None, length_penalty=None):
         """Write a SavedModel that TF Serving runs: tokenizer, search and detokenizer in the graph.
 
         Signatures: `serving_default(text: string [B]) -> {text: string [B], score: float32 [B]}`
@@ -156,22 +251,25 @@ class Translator:
 
         Args:
             folder: NAME/VERSION, VERSION a whole number; must not exist.
-            beam_size: K; 1 is greedy search.
-            length_penalty: exponent of `zoo.decoding.LengthPenalty`.
+            beam_size: K; 1 is greedy search; None: the task's.
+            length_penalty: exponent of `zoo.decoding.LengthPenalty`; None: the task's.
 
         Raises:
             FileExistsError: `folder` exists.
+            ValueError: beam_size is no positive whole number.
             RuntimeError: another backend is in use, and the TensorFlow process that exports in its
                 place failed.
         """
         from zoo.serving import export
 
+        self.search(beam_size, length_penalty)  # refuses here what the other process would refuse
         export(self, folder, {"beam_size": beam_size, "length_penalty": length_penalty})
 
-    def signatures(self, beam_size=5, length_penalty=1.0):
+    def signatures(self, beam_size=None, length_penalty=None):
         """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
         from zoo.serving import Signature
 
+        beam_size = self.beam_size if beam_size is None else beam_size
         source = self.source_tokenizer.graph(self.max_source_length)
         target = self.target_tokenizer.graph()
 
