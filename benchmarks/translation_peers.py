@@ -112,7 +112,7 @@ def saved_model(folder, target, threads):
         return serve(text=texts)["text"].numpy()
 
     facts = _facts([text.decode() for text in call()])
-    return Contestant(call, {**facts, "keras imported": "keras" in sys.modules})
+    return Contestant(call, {**facts, "zoo imported": "zoo" in sys.modules})
 
 
 def loader(folder, target, threads):

@@ -12,8 +12,9 @@ occurs in training, in any rendering. A value is
     1,000 and 1,000 are the words that numbers are made of and belong to training. The day, year,
     hour and minute inside a date or time are no numbers in this sense;
   - a date: the calendar day, whatever its form;
-  - a time of day on the 12-hour clock, since "a quarter past four" is both 4:15 and 16:15; the full
-    hours belong to training for the same reason as the number words.
+  - a time of day on the 12-hour clock, since "a quarter past four" is both 4:15 and 16:15; full
+    hours, half hours and the five minutes around these ("fünf vor halb vier") belong to training
+    for the same reason as the number words: they are idioms of their own.
 
 `python -m recipes.data.spoken_calendar --out FOLDER` writes the splits as text files.
 """
@@ -57,7 +58,7 @@ def examples(split, count, seed=0):
     return list(made.values())
 
 
-def splits(seed=0, train=150_000, dev=1_000, test=2_000):
+def splits(seed=0, train=100_000, dev=1_000, test=2_000):
     """Makes the data set.
 
     Args:
@@ -73,7 +74,7 @@ def splits(seed=0, train=150_000, dev=1_000, test=2_000):
     }
 
 
-def write(folder, seed=0, train=150_000, dev=1_000, test=2_000):
+def write(folder, seed=0, train=100_000, dev=1_000, test=2_000):
     """Makes the data set and writes it as line-parallel UTF-8 files, all or nothing.
 
     Args:
@@ -113,7 +114,7 @@ def main(arguments=None):
     )
     parser.add_argument("--out", required=True, type=Path, help="folder to make; must not exist")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    for split, count in (("train", 150_000), ("dev", 1_000), ("test", 2_000)):
+    for split, count in (("train", 100_000), ("dev", 1_000), ("test", 2_000)):
         help_text = f"{split} sentences (default: %(default)s)"
         parser.add_argument(f"--{split}", type=int, default=count, help=help_text)
     options = parser.parse_args(arguments)

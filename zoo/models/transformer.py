@@ -7,13 +7,13 @@ from keras import ops
 
 from zoo import checkpoints, layers
 from zoo.folders import new_folder
-from zoo.models.inputs import check_names, token_ids
+from zoo.models.encoder_decoder import EncoderDecoder
+from zoo.models.inputs import token_ids
 from zoo.models.transformer_config import SIZES, TransformerConfig
-from zoo.models.wiring import Wiring
 
 
 @keras.saving.register_keras_serializable("zoo")
-class Transformer(keras.Model):
+class Transformer(EncoderDecoder):
     """Encoder-decoder: `model({"source_ids": (B, S), "target_ids": (B, T)})` -> logits (B, T, V).
 
     Teacher forcing: `target_ids` begin with `start_id`, and the logits at t predict the id after
@@ -29,10 +29,9 @@ class Transformer(keras.Model):
     """
 
     def __init__(self, config, **kwargs):
-        super().__init__(**kwargs)
         if isinstance(config, dict):
             config = TransformerConfig(**config)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.target_embedding = self._embedding("target_embedding", config.vocab_size)
         self.source_embedding = self.target_embedding
         if config.source_vocab_size is not None:
@@ -56,7 +55,6 @@ class Transformer(keras.Model):
             name="decoder",
             dtype=self.dtype_policy,
         )
-        self.wiring = Wiring(self._teacher_forcing, name="wiring", dtype=self.dtype_policy)
         self.build()
 
     @classmethod
@@ -124,14 +122,6 @@ class Transformer(keras.Model):
         self.encoder.build(shape)
         self.decoder.build(shape, shape)
         self.built = True
-
-    def call(self, inputs, training=None):
-        return self.wiring(inputs, training=training)
-
-    def _teacher_forcing(self, inputs):
-        check_names(self.name, inputs, ("source_ids", "target_ids"))
-        cache = self.start(inputs["source_ids"], capacity=0)
-        return self.decode(inputs["target_ids"], cache)[0]
 
     def start(self, source_ids, capacity):
         """Encode the source and make room for the target.

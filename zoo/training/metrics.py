@@ -37,11 +37,13 @@ class TokenMean(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         labels = ops.convert_to_tensor(y_true, "int32")
-        logits = ops.stop_gradient(ops.convert_to_tensor(y_pred))
+        logits = ops.convert_to_tensor(y_pred)
         weights = token_weights(labels, sample_weight, self.ignore_id)
         values = self.values(labels, logits)
         counted = ops.ones_like(values) if weights is None else ops.cast(weights > 0, "float32")
-        _accumulate(self.total, ops.sum(ops.where(counted > 0, values, 0.0)))
+        # Stopped here and not at the logits, so that a compiler sees that the loss is the same.
+        values = ops.stop_gradient(ops.where(counted > 0, values, 0.0))
+        _accumulate(self.total, ops.sum(values))
         _accumulate(self.tokens, ops.sum(counted))
 
     def result(self):
@@ -83,7 +85,8 @@ class TokenLoss(TokenMean):
         self.loss = loss
 
     def values(self, labels, logits):
-        return self.loss.call(labels, logits)
+        # The very operations of the compiled loss, which compilers then do once.
+        return self.loss.call(ops.convert_to_tensor(labels, self.loss.dtype), logits)
 
     def get_config(self):
         return {"loss": keras.saving.serialize_keras_object(self.loss), "name": self.name}
