@@ -264,7 +264,9 @@ def optimizer(settings):
         rate = zoo.training.WarmupCosine(settings.peak, settings.warmup, total)
     else:
         rate = zoo.training.InverseSquareRoot(settings.peak, settings.warmup)
-    steps = settings.accumulate if settings.accumulate > 1 else None
+    steps = None
+    if settings.accumulate > 1:  # Keras asks a schedule once a batch
+        steps, rate = settings.accumulate, zoo.training.PerUpdate(rate, settings.accumulate)
     return keras.optimizers.Adam(
         rate, beta_1=0.9, beta_2=0.98, epsilon=1e-9, gradient_accumulation_steps=steps
     )

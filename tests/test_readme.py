@@ -29,7 +29,7 @@ def run_script(code, folder):
     )
 
 
-def test_ten_lines(tmp_path):
+def test_a_dozen_lines(tmp_path):
     (code,) = code_blocks("README.md")
     done = run_script(code, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -12,14 +12,22 @@ def named_weights(model):
     """{path: variable} of a model's weights; paths begin below the model's own name.
 
     Seeds of random layers and the optimizer's state are not weights.
+
+    Raises:
+        ValueError: two weights have the same path.
     """
-    return {variable.path.split("/", 1)[1]: variable for variable in model.weights}
+    named = {variable.path.split("/", 1)[1]: variable for variable in model.weights}
+    if len(named) != len(model.weights):
+        paths = [variable.path for variable in model.weights]
+        shared = sorted({path for path in paths if paths.count(path) > 1})
+        raise ValueError(f"weights of {model.name} share their paths: {shared}; name the layers")
+    return named
 
 
 def write_weights(file, model):
     """Write the weights of `model` to `file` (safetensors: numbers only, no code)."""
     arrays = {
-        path: np.ascontiguousarray(ops.convert_to_numpy(variable.value))
+        path: np.asarray(ops.convert_to_numpy(variable.value), order="C")
         for path, variable in named_weights(model).items()
     }
     save_file(arrays, str(file))

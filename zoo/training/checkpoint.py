@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import keras
@@ -17,7 +16,7 @@ from zoo.checkpoints.weights import assign_weights, read_weights, write_weights
 from zoo.training.randomness import seed_epoch
 from zoo.training.stateful import StatefulCallback
 
-FINISHED = sys.maxsize
+FINISHED = 10**9
 
 
 class Checkpoint(keras.callbacks.Callback):
