@@ -3,7 +3,7 @@
     python -m benchmarks.retirement [--size base] [--rounds 5]
 
 The same weights and sources three times, interleaved: every row runs to the limit; 31 rows end and
-leave the batch; 31 rows end and stay. Prints the times as shares of the first.
+leave the batch at once; 31 rows end and leave with the stage. Prints the times as shares of the first.
 """
 
 import functools
@@ -50,9 +50,9 @@ def measure(model, search, rounds, max_new_tokens):
     leave = translate(model, search, max_new_tokens, 0.5)
     stay = translate(model, search, max_new_tokens, 0.0)
     cases = {
-        "all rows run to the limit": functools.partial(leave, sources, ~(all_but_one >= 0)),
-        "31 end at the second token and leave": functools.partial(leave, sources, all_but_one),
-        "31 end at the second token and stay": functools.partial(stay, sources, all_but_one),
+        "all rows run to the limit": functools.partial(leave, sources, np.zeros(ROWS, bool)),
+        "31 end at the second, leave at once": functools.partial(leave, sources, all_but_one),
+        "31 end at the second, leave with stage": functools.partial(stay, sources, all_but_one),
     }
     seconds = {name: [] for name in cases}
     for turn in range(-1, rounds):  # the first round traces and warms up

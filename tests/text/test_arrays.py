@@ -60,7 +60,7 @@ def test_nothing_to_write(tmp_path):
 
 
 def test_existing_folder(tmp_path):
-    with pytest.raises(FileExistsError, match="exists already"):
+    with pytest.raises(FileExistsError, match="exists; remove it"):
         write_ids(tmp_path, ["a"], Constant([5]))
 
 

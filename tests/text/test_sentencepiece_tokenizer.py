@@ -69,7 +69,7 @@ def test_save_and_load(tokenizer, tmp_path):
     assert loaded.special_ids == ids
     assert loaded.fingerprint == ours.fingerprint
     assert loaded.encode(["Die katze"]) == tokenizer.encode(["Die katze"])
-    with pytest.raises(FileExistsError, match="exists already"):
+    with pytest.raises(FileExistsError, match="exists; remove it"):
         ours.save(tmp_path / "tokenizer")
 
 

@@ -1,5 +1,7 @@
 """A SentencePiece tokenizer as TensorFlow ops. TensorFlow is imported on the first call only."""
 
+from zoo.text.padding import pad_rows_in_graph
+
 
 def sentencepiece_graph(model_proto, special_ids, max_length=None):
     """Build the `tf.Module` that `SentencePieceTokenizer.graph` describes.
@@ -35,14 +37,7 @@ def _encode(tokenizer, text, special_ids, max_length):
 
     valid = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
     ids = tokenizer.tokenize(valid)  # ragged (B, S - 1)
-    if max_length is not None:
-        ids = ids[:, : max_length - 1]
-    end = tf.fill([ids.nrows(), 1], special_ids.end)  # (B, 1)
-    ids = tf.concat([ids, end], axis=1)
-    # At least one column, also for zero rows: a softmax over no key has no value.
-    width = tf.maximum(ids.bounding_shape()[1], 1)
-    rows = tf.constant(-1, width.dtype)  # as many as there are
-    return ids.to_tensor(special_ids.pad, shape=tf.stack([rows, width]))
+    return pad_rows_in_graph(ids, special_ids, max_length)
 
 
 def _text_ids(ids, special_ids):

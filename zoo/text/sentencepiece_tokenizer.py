@@ -5,10 +5,10 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
 import sentencepiece
 
 from zoo.folders import new_folder
+from zoo.text.padding import check_text, pad_rows
 from zoo.text.sentencepiece_graph import sentencepiece_graph
 from zoo.text.special_ids import SpecialIds
 
@@ -81,7 +81,7 @@ class SentencePieceTokenizer:
             raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
         texts = list(texts)
         for row, text in enumerate(texts):
-            _check_text(text, row)
+            check_text(text, row)
         return self._processor.encode(texts)
 
     def encode_batch(self, texts, max_length=None):
@@ -98,15 +98,7 @@ class SentencePieceTokenizer:
             ValueError: as `encode`, or `max_length` has no room for the end id.
         """
         _check_max_length(max_length)
-        rows = self.encode(texts)
-        if max_length is not None:
-            rows = [row[: max_length - 1] for row in rows]
-        width = max((len(row) for row in rows), default=0) + 1
-        batch = np.full((len(rows), width), self.special_ids.pad, "int32")  # (B, S)
-        for i, row in enumerate(rows):
-            batch[i, : len(row)] = row
-            batch[i, len(row)] = self.special_ids.end
-        return batch
+        return pad_rows(self.encode(texts), self.special_ids, max_length)
 
     def decode(self, ids):
         """Turn ids into texts.
@@ -200,15 +192,3 @@ class SentencePieceTokenizer:
 def _check_max_length(max_length):
     if max_length is not None and max_length < 1:
         raise ValueError(f"max_length must be at least 1 (the end id), got {max_length}")
-
-
-def _check_text(text, row):
-    if not isinstance(text, str):
-        raise ValueError(f"texts[{row}] must be a str, got {type(text).__name__}")
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"texts[{row}] holds a lone surrogate at position {error.start}: not valid Unicode"
-            ) from error
