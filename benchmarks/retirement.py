@@ -3,7 +3,8 @@
     python -m benchmarks.retirement [--size base] [--rounds 5]
 
 The same weights and sources three times, interleaved: every row runs to the limit; 31 rows end and
-leave the batch at once; 31 rows end and leave with the stage. Prints the times as shares of the first.
+leave the batch at once; 31 rows end and leave with the stage. Prints the times as shares of the
+first.
 """
 
 import functools

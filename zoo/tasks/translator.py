@@ -136,8 +136,7 @@ class Translator:
         config = self.model.config
         num_rows, width = ops.shape(source_ids)
         longest = self._limit(width)
-        capacity = decoding.capacity(1, search.num_hypotheses, longest)
-        cache = self.model.start(source_ids, capacity)
+        cache = self.model.start(source_ids, capacity=1)  # the search makes room for more
         lengths = ops.sum(ops.cast(source_ids != config.pad_id, "int32"), axis=1)  # (B,)
         prompt = ops.full((num_rows, 1), config.start_id, dtype="int32")
         return decoding.run(search, self.model.decode, cache, prompt, longest, self._limit(lengths))
