@@ -19,8 +19,8 @@ class TokensPerSecond(keras.callbacks.Callback):
         ValueError: in training, the metric is missing.
     """
 
-    # Keras may then call this from another thread instead of waiting for every batch.
-    async_safe = True
+    # Threads would bring the batches out of order, and a rate may not count backwards.
+    async_safe = False
 
     def __init__(self, tokens="tokens"):
         super().__init__()
