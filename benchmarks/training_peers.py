@@ -47,7 +47,8 @@ def zoo(size, precision):
         start_id=START_ID,
         end_id=END_ID,
     )
-    return _keras_step(model, zoo.training.TokenCrossEntropy())
+    optimizer = zoo.training.Adam(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    return _keras_step(model, optimizer, zoo.training.TokenCrossEntropy())
 
 
 def keras_hub(size, precision):
@@ -58,7 +59,8 @@ def keras_hub(size, precision):
     loss = keras.losses.SparseCategoricalCrossentropy(
         from_logits=True, reduction="mean_with_sample_weight"
     )
-    return _keras_step(_keras_hub_transformer(*SIZES[size]), loss)
+    optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    return _keras_step(_keras_hub_transformer(*SIZES[size]), optimizer, loss)
 
 
 def _keras_hub_transformer(num_layers, hidden_dim, feed_forward_dim, num_heads):
@@ -90,10 +92,10 @@ def _keras_hub_transformer(num_layers, hidden_dim, feed_forward_dim, num_heads):
     return keras.Model([source_ids, target_ids], table(y, reverse=True))
 
 
-def _keras_step(model, loss):
+def _keras_step(model, optimizer, loss):
     import keras
 
-    model.compile(keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY), loss)
+    model.compile(optimizer, loss)
     source, target, labels, weight = batch()
     inputs = {"source_ids": source, "target_ids": target}
 

@@ -51,6 +51,7 @@ class Train:
     attention_dropout: float = option(0.0, "rate on attention weights")
     activation_dropout: float = option(0.0, "rate inside feed-forward networks")
     label_smoothing: float = option(0.0, "share of a label's mass that all words get")
+    r_drop: float = option(0.0, "weight alpha of R-Drop (zoo.training.RDrop); 0 is without it")
     epochs: int = option(10, "epochs, each of --updates updates")
     updates: int = option(400, "updates of an epoch")
     max_tokens: int = option(2048, "most ids of a batch, source and target, padding included")
@@ -127,12 +128,13 @@ def train(settings):
     )
     batches.first_epoch = checkpoint.restore(model)
     began = time.time()
+    copies = zoo.text.Twice if settings.r_drop else lambda plain: plain
     model.fit(
-        batches,
+        copies(batches),
         epochs=settings.epochs,
         initial_epoch=batches.first_epoch,
         steps_per_epoch=batches.steps_per_epoch,
-        validation_data=dev_batches,
+        validation_data=copies(dev_batches),
         callbacks=checkpoint.callbacks,
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,
@@ -169,7 +171,10 @@ def compiled_model(settings, translator):
 
     # Batches carry weights that sum to the number of accumulated batches over an update's tokens,
     # so the sum is the mean loss of a token.
-    loss = zoo.training.TokenCrossEntropy(settings.label_smoothing, reduction="sum")
+    if settings.r_drop:
+        loss = zoo.training.RDrop(settings.label_smoothing, settings.r_drop, reduction="sum")
+    else:
+        loss = zoo.training.TokenCrossEntropy(settings.label_smoothing, reduction="sum")
     translator.model.compile(
         optimizer(settings),
         loss,
@@ -255,8 +260,6 @@ def id_arrays(folder, split, files, translator):
 
 def optimizer(settings):
     """Adam as in "Attention is all you need", 5.3."""
-    import keras
-
     import zoo
 
     if settings.schedule == "cosine":
@@ -267,7 +270,7 @@ def optimizer(settings):
     steps = None
     if settings.accumulate > 1:  # Keras asks a schedule once a batch
         steps, rate = settings.accumulate, zoo.training.PerUpdate(rate, settings.accumulate)
-    return keras.optimizers.Adam(
+    return zoo.training.Adam(
         rate, beta_1=0.9, beta_2=0.98, epsilon=1e-9, gradient_accumulation_steps=steps
     )
 

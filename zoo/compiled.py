@@ -1,9 +1,14 @@
-"""The compile helper: the one place, beside serving/, that knows the backend's name."""
+"""What depends on the backend: the one place, beside serving/, that knows its name."""
 
 import functools
 
 import keras
 from keras import ops
+
+
+def on_tensorflow():
+    """Whether Keras runs on TensorFlow."""
+    return keras.backend.backend() == "tensorflow"
 
 
 def compiled(model, function):
@@ -68,6 +73,34 @@ def value_at_hand(tensor):
     if tensor.device.type != "cpu" or torch.is_inference_mode_enabled():
         return None
     return tensor.detach().numpy()
+
+
+def adam_in_place(variable, momentum, velocity, gradient, learning_rate, step, constants):
+    """Adam's update of one `tf.Variable` as one operation; TensorFlow alone has it.
+
+    Args:
+        variable, momentum, velocity: variables of one shape and type, assigned to.
+        gradient: of that shape; a table's gradient by rows is summed over repeated ids.
+        learning_rate: scalar.
+        step: number of this update, from 1.
+        constants: (beta 1, beta 2, epsilon) of Kingma and Ba 2015, in Keras' form ("epsilon hat").
+    """
+    import tensorflow as tf
+
+    beta_1, beta_2, epsilon = (tf.cast(number, variable.dtype) for number in constants)
+    step = tf.cast(step, variable.dtype)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=momentum.handle,
+        v=velocity.handle,
+        beta1_power=tf.pow(beta_1, step),
+        beta2_power=tf.pow(beta_2, step),
+        lr=tf.cast(learning_rate, variable.dtype),
+        beta1=beta_1,
+        beta2=beta_2,
+        epsilon=epsilon,
+        grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+    )
 
 
 def _tensorflow(model, function):

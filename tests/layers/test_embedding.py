@@ -88,13 +88,15 @@ class Both(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float16"])
-def test_logits_have_the_compute_dtype_inside_and_outside_of_a_layer(dtype):
+def test_logits_have_the_table_s_dtype_inside_and_outside_of_a_layer(dtype):
     layer = built(dtype=dtype)
     ids = np.array([[1, 2]])
     inside, outside = Both(layer)(ids), layer.logits(layer(ids))
     for logits in (inside, outside):
-        assert keras.backend.standardize_dtype(logits.dtype) == dtype.removeprefix("mixed_")
-    np.testing.assert_allclose(to_numpy(inside), to_numpy(outside), atol=0)
+        expected = "float32" if dtype.startswith("mixed_") else dtype
+        assert keras.backend.standardize_dtype(logits.dtype) == expected
+    # Inside a layer of mixed precision, Keras rounds the table as it is read.
+    np.testing.assert_allclose(to_numpy(inside), to_numpy(outside), rtol=0.02, atol=0.01)
 
 
 @pytest.mark.parametrize("sizes", [(0, 4), (4, -1), (4.0, 4)])

@@ -179,7 +179,7 @@ class MultiHeadAttention(keras.layers.Layer):
         """Self-attention's step 1: (B, T, D), positions (B or 1, T) int32 for rotary heads ->
         query (B, N, T, H), key and value (B, M, T, H)."""
         total = self.num_heads + 2 * self.num_key_value_heads
-        heads = self._heads(self.query_key_value(inputs), total)  # (B, N + 2 M, T, H)
+        heads = self._heads(self.query_key_value, inputs, total)  # (B, N + 2 M, T, H)
         ends = [self.num_heads, self.num_heads + self.num_key_value_heads]
         query, key, value = ops.split(heads, ends, axis=1)
         if self.rotary is not None:
@@ -190,11 +190,11 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def queries(self, inputs):
         """Cross-attention's queries: (B, T, D) -> (B, N, T, H)."""
-        return self._heads(self.query(inputs), self.num_heads)
+        return self._heads(self.query, inputs, self.num_heads)
 
     def keys_values(self, context):
         """Cross-attention's memory, computed once a source: (B, S, E) -> two (B, M, S, H)."""
-        heads = self._heads(self.key_value(context), 2 * self.num_key_value_heads)
+        heads = self._heads(self.key_value, context, 2 * self.num_key_value_heads)
         return tuple(ops.split(heads, 2, axis=1))
 
     def attend(self, query, key, value, mask=None):
@@ -207,12 +207,14 @@ class MultiHeadAttention(keras.layers.Layer):
         record(self.path, weights)
         rows, _, length, _ = ops.shape(heads)
         heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, T, N, H)
-        joined = ops.reshape(heads, (rows, length, self.num_heads * self.head_dim))
-        return self.output_projection(joined)
+        joined = ops.reshape(heads, (-1, self.num_heads * self.head_dim))  # see `projection`
+        return ops.reshape(
+            self.output_projection(joined), (rows, length, self.output_projection.units)
+        )
 
-    def _heads(self, x, count):
-        rows, length, _ = ops.shape(x)
-        x = ops.reshape(x, (rows, length, count, self.head_dim))
+    def _heads(self, dense, x, count):
+        rows, length, size = ops.shape(x)
+        x = ops.reshape(dense(ops.reshape(x, (-1, size))), (rows, length, count, self.head_dim))
         return ops.transpose(x, (0, 2, 1, 3))  # (B, count, T, H)
 
     def compute_output_shape(self, inputs_shape, context_shape=None):

@@ -40,9 +40,9 @@ class TokenEmbedding(keras.layers.Layer):
             vocab_size,
             hidden_dim,
             embeddings_initializer=initializer,
-            # Else the product for the logits is in float32 inside a model of mixed precision, and
-            # in half precision when `logits` is called alone.
-            reverse_dtype=self.compute_dtype,
+            # The type of the table itself: with a policy of mixed precision, logits are float32,
+            # as the softmax over V words wants them, and the table is not copied to be cast.
+            reverse_dtype=self.variable_dtype,
             name="table",
             dtype=self.dtype_policy,
         )

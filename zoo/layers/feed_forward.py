@@ -54,7 +54,12 @@ class FeedForward(keras.layers.Layer):
         )
 
     def call(self, x):
-        return self.outer(self.dropout(self.activation(self.inner(x))))
+        flat = ops.reshape(x, (-1, self.outer.units))  # see `projection`
+        return ops.reshape(self.outer(self.dropout(self._inside(flat))), ops.shape(x))
+
+    def _inside(self, x):
+        """(B*T, D) -> (B*T, feed_forward_dim)."""
+        return self.activation(self.inner(x))
 
     def compute_output_shape(self, x_shape):
         return x_shape
@@ -80,6 +85,6 @@ class GatedFeedForward(FeedForward):
     def _inner_parts(self):
         return [self.feed_forward_dim, self.feed_forward_dim]
 
-    def call(self, x):
+    def _inside(self, x):
         gate, value = ops.split(self.inner(x), 2, axis=-1)
-        return self.outer(self.dropout(self.activation(gate) * value))
+        return self.activation(gate) * value

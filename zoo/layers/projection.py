@@ -8,6 +8,9 @@ from zoo.layers.initializers import SideBySide
 def projection(name, parts, input_shape, use_bias, initializer, dtype):
     """A built Dense layer whose outputs are `parts`, side by side.
 
+    Call it with (B*T, D): of three axes, Keras makes a general tensor product on TensorFlow, a
+    dozen operations on shapes, in which product, bias and activation are no longer fused.
+
     Args:
         name: of the layer.
         parts: list with the size of each part.

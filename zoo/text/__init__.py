@@ -12,6 +12,7 @@ from zoo.text.marian_tokenizer import MarianTokenizer
 from zoo.text.moses_punctuation import MosesPunctuation
 from zoo.text.sentencepiece_tokenizer import SentencePieceTokenizer
 from zoo.text.special_ids import SpecialIds
+from zoo.text.twice import Twice
 from zoo.text.vocabulary import train_sentencepiece, train_wordpiece
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "PairBatches",
     "SentencePieceTokenizer",
     "SpecialIds",
+    "Twice",
     "open_ids",
     "read_lines",
     "read_parallel",

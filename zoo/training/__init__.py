@@ -1,5 +1,6 @@
 """Losses, metrics, learning rates and callbacks for Keras' `compile()` and `fit()`."""
 
+from zoo.training.adam import Adam
 from zoo.training.averaging import (
     BestWeights,
     LastWeights,
@@ -12,6 +13,7 @@ from zoo.training.early_stopping import EarlyStopping
 from zoo.training.logs import JsonLinesLog, TensorBoardScalars
 from zoo.training.losses import TokenCrossEntropy, smoothed_cross_entropy
 from zoo.training.metrics import Perplexity, TokenAccuracy, TokenCount, TokenLoss, TokenMean
+from zoo.training.r_drop import RDrop
 from zoo.training.randomness import seed_epoch
 from zoo.training.schedules import InverseSquareRoot, PerUpdate, WarmupCosine, WarmupLinear
 from zoo.training.speed import TokensPerSecond
@@ -19,6 +21,7 @@ from zoo.training.stateful import StatefulCallback
 
 __all__ = [
     "FINISHED",
+    "Adam",
     "BestWeights",
     "Checkpoint",
     "EarlyStopping",
@@ -27,6 +30,7 @@ __all__ = [
     "LastWeights",
     "PerUpdate",
     "Perplexity",
+    "RDrop",
     "StatefulCallback",
     "TensorBoardScalars",
     "TokenAccuracy",

@@ -1,0 +1,60 @@
+"""R-Drop: two passes with dropout shall agree."""
+
+import keras
+from keras import ops
+
+from zoo.training.losses import TokenCrossEntropy
+
+
+@keras.saving.register_keras_serializable("zoo")
+class RDrop(TokenCrossEntropy):
+    """Cross-entropy of two passes over the same rows, and how far the passes are apart.
+
+    "R-Drop: Regularized dropout for neural networks" (Liang et al. 2021), equations 2 to 4. With P
+    and Q the distributions of a token in the two passes, the loss of the token is the mean of its
+    two cross-entropies plus alpha / 2 times the mean of KL(P || Q) and KL(Q || P), that is, half of
+    the paper's sum: sum((P - Q) * (log P - log Q)) / 2, one sum for both divergences.
+
+    Rows i and B / 2 + i of a batch are the same: `zoo.text.Twice` makes such batches, of
+    validation data as well, where without dropout the passes agree and the divergence is 0.
+
+    Args:
+        label_smoothing, ignore_id, reduction, name: as for `TokenCrossEntropy`.
+        alpha: weight of the divergence; 5 in the paper's translation, and 1 to 5 elsewhere.
+
+    Raises:
+        ValueError: `alpha` is negative, or the number of rows is odd.
+    """
+
+    def __init__(
+        self,
+        label_smoothing=0.0,
+        alpha=5.0,
+        ignore_id=None,
+        reduction="mean_with_sample_weight",
+        name="r_drop",
+    ):
+        super().__init__(label_smoothing, ignore_id, reduction, name)
+        if alpha < 0:
+            raise ValueError(f"alpha must be at least 0, got {alpha}")
+        self.alpha = alpha
+
+    def call(self, y_true, y_pred):
+        rows = y_pred.shape[0]
+        if rows is not None and rows % 2:
+            raise ValueError(
+                f"RDrop compares the halves of a batch, whose rows must be even in number; got "
+                f"{rows}: see zoo.text.Twice"
+            )
+        apart = _divergence(*ops.split(ops.cast(y_pred, "float32"), 2, axis=0))  # (B / 2, T)
+        apart = ops.concatenate([apart, apart], axis=0)
+        return super().call(y_true, y_pred) + self.alpha / 2 * apart
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
+
+
+def _divergence(first, second):
+    """Mean of the two Kullback-Leibler divergences, in nats: two (B, T, V) of logits -> (B, T)."""
+    log_p, log_q = ops.log_softmax(first, axis=-1), ops.log_softmax(second, axis=-1)
+    return ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1) / 2
