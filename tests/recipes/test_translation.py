@@ -83,6 +83,20 @@ def test_export_takes_the_next_version(trained, tmp_path):
         assert (folder / "saved_model.pb").is_file()
 
 
+def test_r_drop_passes_twice_over_every_pair(trained, files, tmp_path):
+    data = ["--train", *files, "--dev", *files]
+    twice = ["--dropout", "0.5", "--r-drop", "5", "--max-tokens", "1024"]
+    command("train", "--run", tmp_path / "run", *data, *SMALL, *twice)
+    logs = [
+        (folder / "log.jsonl").read_text().splitlines() for folder in (tmp_path / "run", trained)
+    ]
+    found, plain = ([json.loads(line) for line in log] for log in logs)
+    assert [entry["val_tokens"] for entry in found] == [2 * entry["val_tokens"] for entry in plain]
+    assert all(
+        0 < entry["val_loss"] < entry["loss"] for entry in found
+    )  # no dropout, no divergence
+
+
 def test_what_is_trained_is_not_trained_again(trained, files, capsys):
     command("train", "--run", trained, "--train", *files, "--dev", *files, *SMALL)
     assert "trained already" in capsys.readouterr().out
