@@ -19,18 +19,32 @@ def smoothed_cross_entropy(labels, logits, label_smoothing=0.0):
     Returns:
         (B, T) float32.
     """
-    labels = ops.convert_to_tensor(labels, "int32")
     logits = ops.convert_to_tensor(logits, "float32")
-    vocabulary = logits.shape[-1]
+    return ops.logsumexp(logits, axis=-1) - smoothed_pick(labels, logits, label_smoothing)
+
+
+def smoothed_pick(labels, values, label_smoothing=0.0):
+    """The mean of the words' values under the smoothed target of `smoothed_cross_entropy`.
+
+    Args:
+        labels: (B, T) integer ids below V.
+        values: (B, T, V) float32; of log-probabilities the result is the negative loss.
+        label_smoothing: e.
+
+    Returns:
+        (B, T) float32: (1 - e) * values[y] + e * mean(values).
+    """
+    labels = ops.convert_to_tensor(labels, "int32")
+    vocabulary = values.shape[-1]
     # A selection fused into a sum: a gather's gradient is a scatter into (B, T, V), which costs
     # more than the whole loss on TensorFlow.
     hit = ops.equal(ops.arange(vocabulary), ops.expand_dims(labels, -1))
     if label_smoothing:
         rest = label_smoothing / vocabulary
-        picked = ops.where(hit, 1.0 - label_smoothing + rest, rest) * logits
+        picked = ops.where(hit, 1.0 - label_smoothing + rest, rest) * values
     else:
-        picked = ops.where(hit, logits, 0.0)  # a product would turn -inf of other words into NaN
-    return ops.logsumexp(logits, axis=-1) - ops.sum(picked, axis=-1)
+        picked = ops.where(hit, values, 0.0)  # a product would turn -inf of other words into NaN
+    return ops.sum(picked, axis=-1)
 
 
 def token_weights(labels, sample_weight, ignore_id):

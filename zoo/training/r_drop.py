@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.training.losses import TokenCrossEntropy
+from zoo.training.losses import TokenCrossEntropy, smoothed_pick
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -46,15 +46,12 @@ class RDrop(TokenCrossEntropy):
                 f"RDrop compares the halves of a batch, whose rows must be even in number; got "
                 f"{rows}: see zoo.text.Twice"
             )
-        apart = _divergence(*ops.split(ops.cast(y_pred, "float32"), 2, axis=0))  # (B / 2, T)
+        log_probs = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)  # for both terms
+        log_p, log_q = ops.split(log_probs, 2, axis=0)
+        # The mean of the two divergences, (B / 2, T).
+        apart = ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1) / 2
         apart = ops.concatenate([apart, apart], axis=0)
-        return super().call(y_true, y_pred) + self.alpha / 2 * apart
+        return self.alpha / 2 * apart - smoothed_pick(y_true, log_probs, self.label_smoothing)
 
     def get_config(self):
         return {**super().get_config(), "alpha": self.alpha}
-
-
-def _divergence(first, second):
-    """Mean of the two Kullback-Leibler divergences, in nats: two (B, T, V) of logits -> (B, T)."""
-    log_p, log_q = ops.log_softmax(first, axis=-1), ops.log_softmax(second, axis=-1)
-    return ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1) / 2
