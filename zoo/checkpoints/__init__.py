@@ -4,6 +4,14 @@ A converter is a `Table` of foreign names and our variable paths; one loop check
 and moves the numbers, in both directions. Nothing here knows a model class.
 """
 
+from zoo.checkpoints.bert import (
+    config_from_bert,
+    config_to_bert,
+    labels_of_bert,
+    open_bert,
+    write_bert,
+)
+from zoo.checkpoints.bert_table import PARTS as BERT_PARTS
 from zoo.checkpoints.generation import GenerationSettings
 from zoo.checkpoints.hub import pretrained_folder
 from zoo.checkpoints.marian import config_from_marian, config_to_marian, marian_table
@@ -12,21 +20,27 @@ from zoo.checkpoints.tables import Entry, Layout, Table, foreign_tensors, load_w
 from zoo.checkpoints.weights import assign_weights, named_weights, read_weights, write_weights
 
 __all__ = [
+    "BERT_PARTS",
     "Entry",
     "GenerationSettings",
     "Layout",
     "Table",
     "TensorFiles",
     "assign_weights",
+    "config_from_bert",
     "config_from_marian",
+    "config_to_bert",
     "config_to_marian",
     "foreign_tensors",
+    "labels_of_bert",
     "load_weights",
     "marian_table",
     "named_weights",
+    "open_bert",
     "pretrained_folder",
     "read_json",
     "read_weights",
+    "write_bert",
     "write_folder_files",
     "write_weights",
 ]

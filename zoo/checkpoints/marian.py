@@ -3,7 +3,14 @@ stores it: configuration and names of tensors."""
 
 import dataclasses
 
-from zoo.checkpoints.tables import ONE_ROW, TRANSPOSED, Entry, Table, repeated
+from zoo.checkpoints.config_json import (
+    check_activation,
+    check_required,
+    read_activation,
+    refuse,
+    renamed_fields,
+)
+from zoo.checkpoints.tables import ONE_ROW, Entry, Table, linear, repeated
 
 # Fields of config.json and the only value that our Transformer computes; absent means this value.
 _REQUIRED = {
@@ -47,8 +54,6 @@ _DEFAULTS = {
     "dropout": 0.1,
 }
 
-_ACTIVATIONS = ("gelu", "relu", "silu", "swish")  # Keras has the same functions by these names
-
 # What our configuration must say for Marian to compute the same.
 _FIXED = {"norm_order": "post", "norm_epsilon": 1e-5, "positions": "half", "logits_bias": True}
 
@@ -59,21 +64,14 @@ def config_from_marian(config):
     Raises:
         ValueError: a field is missing, or asks for something that is not supported.
     """
-    for name, value in _REQUIRED.items():
-        if config.get(name, value) != value:
-            _refuse(name, config[name], value)
+    check_required(config, _REQUIRED)
     config = {**_DEFAULTS, **config}
-    fields = {**_FIXED}
-    for ours, theirs in _SAME.items():
-        if config.get(theirs) is None:
-            raise ValueError(f"config.json: {theirs} is missing")
-        if isinstance(config[theirs], list):
-            _refuse(theirs, config[theirs], "one number")
-        fields[ours] = config[theirs]
-    activation = config["activation_function"]
-    if activation not in _ACTIVATIONS:
-        _refuse("activation_function", activation, f"one of {_ACTIVATIONS}")
-    return {**fields, "activation": activation, **_vocabulary_sizes(config)}
+    return {
+        **_FIXED,
+        **renamed_fields(config, _SAME),
+        "activation": read_activation(config, "activation_function"),
+        **_vocabulary_sizes(config),
+    }
 
 
 def _vocabulary_sizes(config):
@@ -84,12 +82,8 @@ def _vocabulary_sizes(config):
     if not config.get("share_encoder_decoder_embeddings", True):
         return {"vocab_size": target, "source_vocab_size": source}
     if target != source:
-        _refuse("decoder_vocab_size", target, f"vocab_size = {source}, as embeddings are shared")
+        refuse("decoder_vocab_size", target, f"vocab_size = {source}, as embeddings are shared")
     return {"vocab_size": source, "source_vocab_size": None}
-
-
-def _refuse(name, given, allowed):
-    raise ValueError(f"config.json: {name} must be {allowed}; got {given!r}")
 
 
 def config_to_marian(fields, num_positions=1024):
@@ -109,11 +103,7 @@ def config_to_marian(fields, num_positions=1024):
                 "A model meant for it is made with "
                 + ", ".join(f"{each}={needed!r}" for each, needed in _FIXED.items())
             )
-    if fields["activation"] not in _ACTIVATIONS:
-        raise ValueError(
-            f"activation must be one of {_ACTIVATIONS} to be stored as a Marian model; got "
-            f"{fields['activation']!r}"
-        )
+    check_activation(fields["activation"], "Marian")
     fields = {
         **fields,
         "decoder_num_heads": fields["decoder_num_heads"] or fields["num_heads"],
@@ -159,13 +149,6 @@ def _embeddings(shared):
     return bias, tied, Entry(source, (encoder,))
 
 
-def _dense(ours, *theirs):
-    """A Dense, or several side by side: kernel and bias."""
-    kernels = tuple(f"{name}.weight" for name in theirs)
-    biases = tuple(f"{name}.bias" for name in theirs)
-    return Entry(f"{ours}/kernel", kernels, TRANSPOSED), Entry(f"{ours}/bias", biases)
-
-
 def _norm(ours, theirs):
     return (
         Entry(f"{ours}/norm/gamma", (f"{theirs}.weight",)),
@@ -176,25 +159,25 @@ def _norm(ours, theirs):
 def _self_attention():
     projections = (f"self_attn.{part}_proj" for part in "qkv")
     return (
-        *_dense("self_attention/query_key_value", *projections),
-        *_dense("self_attention/output", "self_attn.out_proj"),
+        *linear("self_attention/query_key_value", *projections),
+        *linear("self_attention/output", "self_attn.out_proj"),
         *_norm("self_attention_add_norm", "self_attn_layer_norm"),
     )
 
 
 def _cross_attention():
     return (
-        *_dense("cross_attention/query", "encoder_attn.q_proj"),
-        *_dense("cross_attention/key_value", "encoder_attn.k_proj", "encoder_attn.v_proj"),
-        *_dense("cross_attention/output", "encoder_attn.out_proj"),
+        *linear("cross_attention/query", "encoder_attn.q_proj"),
+        *linear("cross_attention/key_value", "encoder_attn.k_proj", "encoder_attn.v_proj"),
+        *linear("cross_attention/output", "encoder_attn.out_proj"),
         *_norm("cross_attention_add_norm", "encoder_attn_layer_norm"),
     )
 
 
 def _feed_forward():
     return (
-        *_dense("feed_forward/inner", "fc1"),
-        *_dense("feed_forward/outer", "fc2"),
+        *linear("feed_forward/inner", "fc1"),
+        *linear("feed_forward/outer", "fc2"),
         *_norm("feed_forward_add_norm", "final_layer_norm"),
     )
 

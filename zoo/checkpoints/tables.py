@@ -66,9 +66,14 @@ class Entry:
 
     def numbered(self, number):
         """The same with {i} replaced by `number`."""
-        tensors = tuple(name.replace("{i}", str(number)) for name in self.tensors)
-        variable = self.variable.replace("{i}", str(number))
-        return dataclasses.replace(self, variable=variable, tensors=tensors)
+        variable, *names = (
+            name.replace("{i}", str(number))
+            for name in (self.variable, *self.tensors, *self.copies)
+        )
+        tensors, copies = names[: len(self.tensors)], names[len(self.tensors) :]
+        return dataclasses.replace(
+            self, variable=variable, tensors=tuple(tensors), copies=tuple(copies)
+        )
 
     def their_shape(self, shape):
         """Shape of each foreign tensor for a variable of `shape`."""
@@ -91,6 +96,13 @@ class Table:
 def repeated(entries, count):
     """`entries` once for each of `count` blocks, {i} replaced by 0, 1, ..."""
     return tuple(entry.numbered(i) for i in range(count) for entry in entries)
+
+
+def linear(ours, *theirs):
+    """A Dense whose numbers are in a torch Linear, or in several side by side: kernel and bias."""
+    kernels = tuple(f"{name}.weight" for name in theirs)
+    biases = tuple(f"{name}.bias" for name in theirs)
+    return Entry(f"{ours}/kernel", kernels, TRANSPOSED), Entry(f"{ours}/bias", biases)
 
 
 def load_weights(variables, tensors, table, source):

@@ -1,6 +1,6 @@
 """Layers: attention, positions, embedding, add & norm, feed-forward, blocks and stacks."""
 
-from zoo.layers.add_norm import AddAndNorm
+from zoo.layers.add_norm import AddAndNorm, make_norm
 from zoo.layers.attention import (
     MultiHeadAttention,
     masked_softmax,
@@ -33,6 +33,7 @@ __all__ = [
     "TokenEmbedding",
     "causal_mask",
     "key_mask",
+    "make_norm",
     "masked_softmax",
     "not_padding",
     "positions_of",

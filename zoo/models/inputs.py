@@ -6,35 +6,44 @@ from keras import ops
 from zoo.compiled import value_at_hand
 
 
-def check_names(model, inputs, names):
-    """Raise unless `inputs` is a dict that holds `names`."""
+def check_names(model, inputs, names, allowed=None):
+    """Raise unless `inputs` is a dict that holds `names`, and nothing beyond `allowed` if given."""
     given = tuple(inputs) if isinstance(inputs, dict) else type(inputs).__name__
     if not isinstance(inputs, dict) or not set(names) <= set(given):
         raise ValueError(f"{model}: inputs must be a dict with the keys {names}; got {given}")
+    unknown = [] if allowed is None else sorted(set(given) - set(allowed))
+    if unknown:
+        raise ValueError(f"{model}: inputs may have the keys {allowed}; got {unknown} besides")
 
 
 def token_ids(name, ids, vocab_size):
-    """`ids` as a tensor (B, T), after a look at it.
+    """`ids` (B, T) of a vocabulary of `vocab_size` as a tensor; see `numbers_below`."""
+    return numbers_below(name, ids, vocab_size, "ids of the vocabulary")
+
+
+def numbers_below(name, numbers, limit, what):
+    """`numbers` as a tensor (B, T), after a look at it.
 
     Args:
         name: of the argument, for the error.
-        ids: (B, T) of an integer dtype.
-        vocab_size: V. Values are compared with it where that costs nothing: in eager calls on the
-            CPU. Inside compiled functions an id beyond the table is undefined, as in Keras.
+        numbers: (B, T) of an integer dtype.
+        limit: what they must be below. Values are compared with it where that costs nothing: in
+            eager calls on the CPU. Inside compiled functions a number beyond it is undefined, as
+            in Keras.
+        what: they are, for the error.
 
     Raises:
-        ValueError: another rank or dtype, or an id that is not in the vocabulary.
+        ValueError: another rank or dtype, or a number that is negative or not below `limit`.
     """
-    ids = ops.convert_to_tensor(ids)
-    dtype = keras.backend.standardize_dtype(ids.dtype)
-    if len(ids.shape) != 2 or "int" not in dtype:
+    numbers = ops.convert_to_tensor(numbers)
+    dtype = keras.backend.standardize_dtype(numbers.dtype)
+    if len(numbers.shape) != 2 or "int" not in dtype:
         raise ValueError(
-            f"{name} must be whole numbers of shape (B, T); got {dtype} of shape {tuple(ids.shape)}"
+            f"{name} must be whole numbers of shape (B, T); got {dtype} of shape "
+            f"{tuple(numbers.shape)}"
         )
-    values = value_at_hand(ids)
-    if values is not None and values.size and not 0 <= values.min() <= values.max() < vocab_size:
-        wrong = values[(values < 0) | (values >= vocab_size)][0]
-        raise ValueError(
-            f"{name} must be ids of the vocabulary, at least 0 and below {vocab_size}; got {wrong}"
-        )
-    return ids
+    values = value_at_hand(numbers)
+    if values is not None and values.size and not 0 <= values.min() <= values.max() < limit:
+        wrong = values[(values < 0) | (values >= limit)][0]
+        raise ValueError(f"{name} must be {what}, at least 0 and below {limit}; got {wrong}")
+    return numbers

@@ -16,7 +16,11 @@ _FORMAT = 1
 
 # Class names that a folder may hold, and where they live: a folder cannot name other code.
 _TASKS = {"Translator": "zoo.tasks.translator"}
-_TOKENIZERS = {"SentencePieceTokenizer": "zoo.text", "MarianTokenizer": "zoo.text"}
+_TOKENIZERS = {
+    "MarianTokenizer": "zoo.text",
+    "SentencePieceTokenizer": "zoo.text",
+    "WordPieceTokenizer": "zoo.text",
+}
 
 
 def save_task(folder, task, settings, model, tokenizers):

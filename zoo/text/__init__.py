@@ -1,7 +1,8 @@
 """Text to batches and back: vocabularies, tokenizers, ids on disk, batches in a pure order.
 
 The way of the data: `train_sentencepiece` -> `SentencePieceTokenizer` -> `write_ids` -> `IdArrays`
--> `PairBatches` -> `fit`. Only `graph()` and `to_tf_data` import TensorFlow.
+-> `PairBatches` -> `fit`. Only `graph()`, `to_tf_data` and the encoding of `WordPieceTokenizer`
+import TensorFlow.
 """
 
 from zoo.text.arrays import IdArrays, open_ids, write_ids
@@ -14,6 +15,10 @@ from zoo.text.sentencepiece_tokenizer import SentencePieceTokenizer
 from zoo.text.special_ids import SpecialIds
 from zoo.text.twice import Twice
 from zoo.text.vocabulary import train_sentencepiece, train_wordpiece
+from zoo.text.wordpiece_normalizer import WordPieceNormalizer
+from zoo.text.wordpiece_packing import PackedTexts, Pieces, pack_rows
+from zoo.text.wordpiece_tokenizer import WordPieceTokenizer
+from zoo.text.wordpiece_tokens import WordPieceTokens
 
 __all__ = [
     "EvaluationBatches",
@@ -21,11 +26,17 @@ __all__ = [
     "MarianFiles",
     "MarianTokenizer",
     "MosesPunctuation",
+    "PackedTexts",
     "PairBatches",
+    "Pieces",
     "SentencePieceTokenizer",
     "SpecialIds",
     "Twice",
+    "WordPieceNormalizer",
+    "WordPieceTokenizer",
+    "WordPieceTokens",
     "open_ids",
+    "pack_rows",
     "read_lines",
     "read_parallel",
     "to_tf_data",
