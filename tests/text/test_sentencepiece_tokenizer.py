@@ -86,7 +86,7 @@ def test_damaged_and_foreign_folders(tokenizer, tmp_path):
         (original[:-9], "no whole"),
         (original.replace("SentencePieceTokenizer", "Other"), "holds a Other"),
         (original.replace('"end": 3', '"end": 0'), "three different ids"),
-        (original.replace('"end": 3', '"end": 4'), "not the file that was saved"),
+        (original.replace('"end": 3', '"end": 4'), "not those that were saved"),
         ("[]", "no whole"),
     ]:
         settings.write_text(damage)

@@ -10,13 +10,14 @@ from zoo import checkpoints, layers
 from zoo.folders import new_folder
 from zoo.layers.parts import build_part
 from zoo.models.bert_config import SIZES, BERTConfig
+from zoo.models.configured import Configured
 from zoo.models.inputs import check_names, numbers_below, token_ids
 from zoo.models.wiring import Wiring
 
 _INPUTS = ("token_ids", "segment_ids", "padding_mask")
 
 
-class BERTEncoder(keras.Model):
+class BERTEncoder(Configured, keras.Model):
     """Token, position and segment embeddings, and post-norm blocks that look both ways.
 
     A subclass makes its own layers in the constructor, calls `build()` at its end, says what it is
@@ -260,18 +261,6 @@ class BERTEncoder(keras.Model):
             name=f"block_{i}",
             dtype=self.dtype_policy,
         )
-
-    def get_config(self):
-        # Not the base class's: what it adds is how it was compiled.
-        return {
-            "config": dataclasses.asdict(self.config),
-            "name": self.name,
-            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
 
 
 def _check_shape(name, tensor, ids):

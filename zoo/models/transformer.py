@@ -7,13 +7,14 @@ from keras import ops
 
 from zoo import checkpoints, layers
 from zoo.folders import new_folder
+from zoo.models.configured import Configured
 from zoo.models.encoder_decoder import EncoderDecoder
 from zoo.models.inputs import token_ids
 from zoo.models.transformer_config import SIZES, TransformerConfig
 
 
 @keras.saving.register_keras_serializable("zoo")
-class Transformer(EncoderDecoder):
+class Transformer(Configured, EncoderDecoder):
     """Encoder-decoder: `model({"source_ids": (B, S), "target_ids": (B, T)})` -> logits (B, T, V).
 
     Teacher forcing: `target_ids` begin with `start_id`, and the logits at t predict the id after
@@ -234,15 +235,3 @@ class Transformer(EncoderDecoder):
             epsilon=config.norm_epsilon,
             dtype=self.dtype_policy,
         )
-
-    def get_config(self):
-        # Not the base class's: what it adds is how it was compiled.
-        return {
-            "config": dataclasses.asdict(self.config),
-            "name": self.name,
-            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)

@@ -40,7 +40,7 @@ def check(folder):
             raise ValueError(f"op {node.op!r} (node {node.name!r} of {where}) refused: {reason}")
         if node.attr["_XlaMustCompile"].b:
             raise ValueError(f"node {node.name!r} of {where} refused: {_NO_XLA}")
-    for function in graph.library.function:
+    for function in _functions(graph):
         if function.attr["_XlaMustCompile"].b:
             raise ValueError(f"function {function.signature.name!r} refused: {_NO_XLA}")
     replay(folder)
@@ -88,10 +88,16 @@ def _read_graph(folder):
     return saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs[0].graph_def
 
 
+def _functions(graph):
+    """The functions of a GraphDef."""
+    fields = {descriptor.name: value for descriptor, value in graph.ListFields()}
+    return fields["library"].function if "library" in fields else ()
+
+
 def _nodes(graph):
     """All nodes with the place they stand in: the graph itself or a function of its library."""
     yield from ((node, "the graph") for node in graph.node)
-    for function in graph.library.function:
+    for function in _functions(graph):
         yield from ((node, f"function {function.signature.name!r}") for node in function.node_def)
 
 

@@ -3,16 +3,15 @@
 import hashlib
 import json
 import re
-from pathlib import Path
 
 import sentencepiece
 
-from zoo.folders import new_folder
 from zoo.text.marian_files import MarianFiles
 from zoo.text.marian_graph import marian_graph
 from zoo.text.moses_punctuation import MosesPunctuation
 from zoo.text.padding import check_text, pad_rows
 from zoo.text.special_ids import SpecialIds
+from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
 
 _SETTINGS_FILE = "tokenizer.json"
 _FILES_FOLDER = "marian"
@@ -203,17 +202,17 @@ class MarianTokenizer:
             FileExistsError: `folder` exists.
         """
         settings = {
-            "class": type(self).__name__,
             "side": self.side,
             "normalizer": None
             if self.normalizer is None
             else {"language": self.normalizer.language},
-            "fingerprint": self.fingerprint,
         }
-        with new_folder(folder) as temporary:
-            (temporary / _FILES_FOLDER).mkdir()
-            self.files.write(temporary / _FILES_FOLDER)
-            (temporary / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+
+        def write_files(new):
+            (new / _FILES_FOLDER).mkdir()
+            self.files.write(new / _FILES_FOLDER)
+
+        write_tokenizer(folder, self, _SETTINGS_FILE, settings, write_files)
 
     @classmethod
     def load(cls, folder):
@@ -222,18 +221,12 @@ class MarianTokenizer:
         Raises:
             ValueError: the folder is damaged or holds no such tokenizer.
         """
-        folder = Path(folder)
-        try:
-            settings = json.loads((folder / _SETTINGS_FILE).read_text())
-            if settings["class"] != cls.__name__:
-                raise ValueError(f"it holds a {settings['class']}")
+
+        def build(folder, settings):
             normalizer = settings["normalizer"] and MosesPunctuation(**settings["normalizer"])
-            tokenizer = cls(MarianFiles.read(folder / _FILES_FOLDER), settings["side"], normalizer)
-            if tokenizer.fingerprint != settings["fingerprint"]:
-                raise ValueError("its files are not those that were saved")
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{folder} holds no whole {cls.__name__}: {error}") from error
-        return tokenizer
+            return cls(MarianFiles.read(folder / _FILES_FOLDER), settings["side"], normalizer)
+
+        return read_tokenizer(folder, cls, _SETTINGS_FILE, build)
 
 
 def _processor(side, model):

@@ -3,14 +3,13 @@
 import dataclasses
 import hashlib
 import json
-from pathlib import Path
 
 import sentencepiece
 
-from zoo.folders import new_folder
 from zoo.text.padding import check_text, pad_rows
 from zoo.text.sentencepiece_graph import sentencepiece_graph
 from zoo.text.special_ids import SpecialIds
+from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
 
 _MODEL_FILE = "sentencepiece.model"
 _SETTINGS_FILE = "tokenizer.json"
@@ -159,14 +158,12 @@ class SentencePieceTokenizer:
         Raises:
             FileExistsError: `folder` exists.
         """
-        settings = {
-            "class": type(self).__name__,
-            "special_ids": dataclasses.asdict(self.special_ids),
-            "fingerprint": self.fingerprint,
-        }
-        with new_folder(folder) as temporary:
-            (temporary / _MODEL_FILE).write_bytes(self.model_proto)
-            (temporary / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+        settings = {"special_ids": dataclasses.asdict(self.special_ids)}
+
+        def write_files(new):
+            (new / _MODEL_FILE).write_bytes(self.model_proto)
+
+        write_tokenizer(folder, self, _SETTINGS_FILE, settings, write_files)
 
     @classmethod
     def load(cls, folder):
@@ -175,18 +172,12 @@ class SentencePieceTokenizer:
         Raises:
             ValueError: the folder is damaged or holds no such tokenizer.
         """
-        folder = Path(folder)
-        try:
-            settings = json.loads((folder / _SETTINGS_FILE).read_text())
-            if settings["class"] != cls.__name__:
-                raise ValueError(f"it holds a {settings['class']}")
+
+        def build(folder, settings):
             special_ids = SpecialIds(**settings["special_ids"])
-            tokenizer = cls((folder / _MODEL_FILE).read_bytes(), special_ids)
-            if tokenizer.fingerprint != settings["fingerprint"]:
-                raise ValueError(f"{_MODEL_FILE} is not the file that was saved")
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{folder} holds no whole {cls.__name__}: {error}") from error
-        return tokenizer
+            return cls((folder / _MODEL_FILE).read_bytes(), special_ids)
+
+        return read_tokenizer(folder, cls, _SETTINGS_FILE, build)
 
 
 def _check_max_length(max_length):

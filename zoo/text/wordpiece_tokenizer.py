@@ -5,13 +5,12 @@ import functools
 import hashlib
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 
-from zoo.folders import new_folder
 from zoo.text.padding import check_text
 from zoo.text.special_ids import SpecialIds
+from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
 from zoo.text.wordpiece_decoding import PieceTexts
 from zoo.text.wordpiece_files import read_folder, read_vocabulary, write_folder
 from zoo.text.wordpiece_graph import wordpiece_graph
@@ -269,10 +268,7 @@ class WordPieceTokenizer:
         Raises:
             FileExistsError: `folder` exists.
         """
-        summary = {"class": type(self).__name__, "fingerprint": self.fingerprint}
-        with new_folder(folder) as temporary:
-            write_folder(temporary, self)
-            (temporary / _SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n")
+        write_tokenizer(folder, self, _SUMMARY_FILE, {}, lambda new: write_folder(new, self))
 
     @classmethod
     def load(cls, folder):
@@ -281,17 +277,7 @@ class WordPieceTokenizer:
         Raises:
             ValueError: the folder is damaged or holds no such tokenizer.
         """
-        folder = Path(folder)
-        try:
-            summary = json.loads((folder / _SUMMARY_FILE).read_text())
-            if summary["class"] != cls.__name__:
-                raise ValueError(f"it holds a {summary['class']}")
-            tokenizer = cls.from_pretrained(folder)
-            if tokenizer.fingerprint != summary["fingerprint"]:
-                raise ValueError("its files are not those that were saved")
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{folder} holds no whole {cls.__name__}: {error}") from error
-        return tokenizer
+        return read_tokenizer(folder, cls, _SUMMARY_FILE, lambda new, _: cls.from_pretrained(new))
 
 
 def _checked_texts(texts, name):
