@@ -39,7 +39,9 @@ class Train:
     train: tuple = option((), "line-parallel files, plain or .gz, instead of --data", **FILES)
     dev: tuple = option((), "files to choose by", **FILES)
     test: tuple = option((), "files to score in the end", **FILES)
-    pretrained: str = option("", "folder of a saved Translator to start from, tokenizer included")
+    pretrained: str = option(
+        "", "start from this: the task folder of a run, or a Marian folder or hub name"
+    )
     size: str = option("tiny", "sizes of zoo.models.Transformer")
     encoder_layers: int = option(2, "blocks of the encoder")
     decoder_layers: int = option(2, "blocks of the decoder")
@@ -216,7 +218,7 @@ def start_translator(settings, folder, files):
     import zoo
 
     if settings.pretrained:
-        return zoo.tasks.Translator.from_pretrained(settings.pretrained)
+        return pretrained_translator(settings.pretrained)
     vocabulary = folder / "tokenizer"
     if not vocabulary.exists():
         tokenizer = zoo.text.train_sentencepiece(
@@ -242,6 +244,15 @@ def start_translator(settings, folder, files):
         end_id=special_ids.end,
     )
     return zoo.tasks.Translator(model, tokenizer)
+
+
+def pretrained_translator(name):
+    """A saved Translator, or Marian's of a folder or of the hub."""
+    import zoo
+
+    if (Path(name) / "task.json").is_file():
+        return zoo.tasks.Translator.load(name)
+    return zoo.tasks.Translator.from_pretrained(name)
 
 
 def id_arrays(folder, split, files, translator):

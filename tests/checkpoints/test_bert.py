@@ -280,7 +280,7 @@ def test_round_trip_is_exact(tmp_path, model_class, name):
         np.testing.assert_array_equal(value, expected[key])
     if labels:
         assert again.config.id2label == LABELS["id2label"]
-        assert checkpoints.labels_of_bert(tmp_path / "ours") == ("B-LOC", "I-LOC", "O")
+        assert checkpoints.labels_of_bert(tmp_path / "ours").names == ("B-LOC", "I-LOC", "O")
     config = transformers.AutoConfig.from_pretrained(tmp_path / "ours").to_dict()
     expected = transformers.AutoConfig.from_pretrained(tmp_path / "theirs").to_dict()
     for name in ("transformers_version", "_name_or_path"):

@@ -1,6 +1,7 @@
 """BERT (Devlin et al. 2018, arXiv:1810.04805) as the transformers library stores it."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from zoo.checkpoints.bert_original import open_original
 from zoo.checkpoints.bert_table import BertCheckpoint, HuggingFaceNames, bert_table
@@ -61,6 +62,19 @@ _DEFAULTS = {
 }
 
 
+class HeadLabels(NamedTuple):
+    """What the outputs of a checkpoint's head mean.
+
+    Fields:
+        names: of each output, in order; () where none are given.
+        problem_type: "single_label_classification", "multi_label_classification", "regression", or
+            None where it does not say.
+    """
+
+    names: tuple
+    problem_type: str | None
+
+
 def open_bert(folder):
     """The checkpoint in `folder`: of the transformers library, or an original one.
 
@@ -105,13 +119,13 @@ def config_from_bert(config):
     }
 
 
-def config_to_bert(fields, architecture, labels=()):
+def config_to_bert(fields, architecture, labels=(), problem_type=None):
     """Fields of `zoo.models.BERTConfig` -> `config.json` of a BERT.
 
     Args:
         fields: dict.
         architecture: class of the transformers library, such as "BertModel".
-        labels: names of a head's outputs, in order; () where it has no labels.
+        labels, problem_type: see `HeadLabels`.
 
     Raises:
         ValueError: an activation that the transformers library has not.
@@ -128,19 +142,23 @@ def config_to_bert(fields, architecture, labels=()):
     if labels:
         config["id2label"] = {str(i): label for i, label in enumerate(labels)}
         config["label2id"] = {label: i for i, label in enumerate(labels)}
+    if problem_type is not None:
+        config["problem_type"] = problem_type
     return config
 
 
 def labels_of_bert(folder):
-    """Names of the outputs of the head in a Hugging Face folder, in order; () where it names none.
+    """The `HeadLabels` of a Hugging Face folder.
 
     Raises:
         FileNotFoundError, ValueError: as `open_bert`; or the names are not numbered from 0.
     """
-    named = read_json(folder, CONFIG_FILE).get("id2label") or {}
+    config = read_json(folder, CONFIG_FILE)
+    named = config.get("id2label") or {}
     if sorted(named) != sorted(str(i) for i in range(len(named))):
         refuse("id2label", named, "a name for each of 0, 1, 2, ...")
-    return tuple(named[str(i)] for i in range(len(named)))
+    names = tuple(named[str(i)] for i in range(len(named)))
+    return HeadLabels(names, config.get("problem_type"))
 
 
 def write_bert(folder, config, variables, fields, parts):

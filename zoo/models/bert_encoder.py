@@ -146,10 +146,10 @@ class BERTEncoder(Configured, keras.Model):
         with new_folder(folder) as temporary:
             self.write_pretrained(temporary)
 
-    def write_pretrained(self, folder, labels=()):
+    def write_pretrained(self, folder, labels=(), problem_type=None):
         """`save_pretrained` into a folder that exists, for a task that writes more beside it."""
         fields = dataclasses.asdict(self.config)
-        config = checkpoints.config_to_bert(fields, self.architecture, labels)
+        config = checkpoints.config_to_bert(fields, self.architecture, labels, problem_type)
         variables = checkpoints.named_weights(self)
         checkpoints.write_bert(folder, config, variables, fields, self.parts)
 

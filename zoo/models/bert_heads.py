@@ -60,13 +60,13 @@ class _Labelled(BERTEncoder):
         with new_folder(folder) as temporary:
             self.write_pretrained(temporary, labels)
 
-    def write_pretrained(self, folder, labels=None):
+    def write_pretrained(self, folder, labels=None, problem_type=None):
         """`save_pretrained` into a folder that exists, for a task that writes more beside it."""
         if labels is None:
             labels = [f"LABEL_{i}" for i in range(self.num_labels)]
         if len(set(labels)) != self.num_labels or len(labels) != self.num_labels:
             raise ValueError(f"labels must be {self.num_labels} different names; got {labels}")
-        super().write_pretrained(folder, labels)
+        super().write_pretrained(folder, labels, problem_type)
 
     def get_config(self):
         return {**super().get_config(), "num_labels": self.num_labels}

@@ -15,7 +15,14 @@ _WEIGHTS_FILE = "model.safetensors"
 _FORMAT = 1
 
 # Class names that a folder may hold, and where they live: a folder cannot name other code.
-_TASKS = {"Translator": "zoo.tasks.translator"}
+_TASKS = {
+    "MaskFiller": "zoo.tasks.mask_filler",
+    "QuestionAnswerer": "zoo.tasks.question_answerer",
+    "TextClassifier": "zoo.tasks.text_classifier",
+    "TextEmbedder": "zoo.tasks.text_embedder",
+    "TextTagger": "zoo.tasks.text_tagger",
+    "Translator": "zoo.tasks.translator",
+}
 _TOKENIZERS = {
     "MarianTokenizer": "zoo.text",
     "SentencePieceTokenizer": "zoo.text",

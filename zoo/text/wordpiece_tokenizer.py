@@ -268,7 +268,11 @@ class WordPieceTokenizer:
         Raises:
             FileExistsError: `folder` exists.
         """
-        write_tokenizer(folder, self, _SUMMARY_FILE, {}, lambda new: write_folder(new, self))
+        write_tokenizer(folder, self, _SUMMARY_FILE, {}, self.write_pretrained)
+
+    def write_pretrained(self, folder):
+        """Write what `from_pretrained` reads into a folder that exists, beside a model's files."""
+        write_folder(folder, self)
 
     @classmethod
     def load(cls, folder):

@@ -1,0 +1,236 @@
+"""What the tasks on BERT share: a model, its tokenizer, their folders, batches and exports."""
+
+import abc
+
+import numpy as np
+
+from zoo import checkpoints
+from zoo.compiled import compiled, shapes_are_dynamic
+from zoo.folders import new_folder
+from zoo.tasks.saving import load_task, save_task
+from zoo.text import Pieces, WordPieceTokenizer, pack_rows
+
+
+class TextTask(abc.ABC):
+    """A model on ids with its `WordPieceTokenizer`: strings in, answers out.
+
+    A subclass names its `model_class`, says by `answer` what the model's outputs mean, and by
+    `signatures` what a SavedModel of it serves. Python and SavedModel run the same `answer`.
+
+    Args:
+        model: a model of `zoo.models` on BERT's inputs.
+        tokenizer: the `zoo.text.WordPieceTokenizer` that it was trained with.
+        max_length: longest row in tokens, [CLS] and [SEP] included; longer texts lose their tail.
+            None: as many as the model has positions.
+
+    Raises:
+        TypeError: the model is of another class.
+        ValueError: the tokenizer does not fit the model, or max_length is out of range.
+    """
+
+    model_class = None
+
+    def __init__(self, model, tokenizer, max_length=None):
+        if not isinstance(model, self.model_class):
+            raise TypeError(
+                f"model must be a zoo.models.{self.model_class.__name__}; "
+                f"got a {type(model).__name__}"
+            )
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_length = model.config.num_positions if max_length is None else max_length
+        self._check_fit()
+        self._compiled = {}
+
+    @abc.abstractmethod
+    def answer(self, inputs):
+        """The model's inputs, a dict of tensors, to what the task is after, in `keras.ops`.
+
+        Returns:
+            A tensor, or a tree of tensors, with the batch as first axis.
+        """
+
+    @abc.abstractmethod
+    def signatures(self):
+        """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
+
+    def settings(self):
+        """Arguments of the constructor beside model and tokenizer, as JSON values."""
+        return {"max_length": self.max_length}
+
+    def save(self, folder):
+        """Write the task into a new folder; `zoo.load(folder)` reads it on any backend.
+
+        Raises:
+            FileExistsError: `folder` exists.
+        """
+        save_task(folder, self, self.settings(), self.model, {"tokenizer": self.tokenizer})
+
+    @classmethod
+    def from_saved(cls, model, tokenizers, settings):
+        """What `save` wrote, read again by `zoo.load`."""
+        return cls(model, **tokenizers, **settings)
+
+    @classmethod
+    def load(cls, folder):
+        """Read what `save(folder)` wrote."""
+        task = load_task(folder)
+        if not isinstance(task, cls):
+            raise ValueError(f"{folder} holds a {type(task).__name__}, not a {cls.__name__}")
+        return task
+
+    @classmethod
+    def from_pretrained(cls, folder_or_hub_name, revision=None, **settings):
+        """Released weights with their tokenizer.
+
+        Args:
+            folder_or_hub_name, revision: as for `zoo.models.BERT.from_pretrained`.
+            **settings: arguments of the class beside model and tokenizer.
+
+        Raises:
+            FileNotFoundError, ValueError: as for `zoo.models.BERT.from_pretrained` and
+                `zoo.text.WordPieceTokenizer.from_pretrained`.
+        """
+        folder = checkpoints.pretrained_folder(folder_or_hub_name, revision)
+        tokenizer = WordPieceTokenizer.from_pretrained(folder)
+        return cls(cls.model_class.from_pretrained(folder), tokenizer, **settings)
+
+    def save_pretrained(self, folder):
+        """Write a new folder that `from_pretrained` and the transformers library read.
+
+        Raises:
+            FileExistsError: `folder` exists.
+            ValueError: as for `zoo.models.BERT.save_pretrained`.
+        """
+        with new_folder(folder) as temporary:
+            self._write_model(temporary)
+            self.tokenizer.write_pretrained(temporary)
+
+    def _write_model(self, folder):
+        self.model.write_pretrained(folder)
+
+    def export(self, folder):
+        """Write a SavedModel that TF Serving runs: the tokenizer is in the graph.
+
+        The docstring of the class says which signatures it has. Over-long texts are cut as in a
+        call; invalid UTF-8 is read as U+FFFD.
+
+        Args:
+            folder: NAME/VERSION, VERSION a whole number; must not exist.
+
+        Raises:
+            FileExistsError: `folder` exists.
+            RuntimeError: another backend is in use, and the TensorFlow process that exports in its
+                place failed.
+        """
+        from zoo.serving import export
+
+        export(self, folder)
+
+    def run(self, first, second=None, batch_size=32, truncation="longest_first"):
+        """Answer rows of pieces, batch by batch; rows of like length go together.
+
+        Args:
+            first: `zoo.text.Pieces` of N texts.
+            second: the same of the second texts of pairs, or None.
+            batch_size: rows at a time.
+            truncation: which text of a pair loses its tail, see `zoo.text.pack_rows`.
+
+        Yields:
+            (members, packed, answers): which rows these are, list of n int; their
+            `zoo.text.PackedTexts` (n, T); what `answer` says of them, numpy arrays.
+        """
+        if not batch_size >= 1:
+            raise ValueError(f"batch_size must be at least 1; got {batch_size!r}")
+        lengths = [len(ids) for ids in first.ids]
+        if second is not None:
+            lengths = [a + len(ids) for a, ids in zip(lengths, second.ids, strict=True)]
+        order = sorted(range(len(lengths)), key=lengths.__getitem__)
+        special_ids = self.tokenizer.special_ids
+        for start in range(0, len(order), batch_size):
+            members = order[start : start + batch_size]
+            rows = (_chosen(pieces, members) for pieces in (first, second))
+            packed = pack_rows(*rows, special_ids, self.max_length, truncation)
+            yield members, packed, self.answers(packed.inputs, batch_size)
+
+    def answers(self, inputs, num_rows):
+        """What `answer` says of arrays (n, T), n <= num_rows, as numpy arrays; compiled.
+
+        Shapes that vary are rounded up where each is compiled (on JAX): to `num_rows`, and to a
+        multiple of 8 columns. An answer's second axis may then be longer than T.
+        """
+        n, width = inputs["token_ids"].shape
+        if not shapes_are_dynamic():
+            width = min(-(-width // 8) * 8, self.model.config.num_positions)
+            inputs = {name: _filled_up(array, num_rows, width) for name, array in inputs.items()}
+            inputs["token_ids"] = np.where(
+                inputs["padding_mask"], inputs["token_ids"], self.tokenizer.special_ids.pad
+            )
+        names = tuple(inputs)
+        # LoRA and quantization change which variables there are.
+        key = (names, tuple(map(id, self.model.variables)))
+        if key not in self._compiled:
+            self._compiled = {
+                key: compiled(self.model, lambda *tensors: self._answer(names, tensors))
+            }
+        return _to_numpy(self._compiled[key](*inputs.values()), n)
+
+    def _answer(self, names, tensors):
+        return self.answer(dict(zip(names, tensors, strict=True)))
+
+    def warm_up_texts(self):
+        """Requests for a SavedModel: empty, typical, of mixed lengths, many; lists of str."""
+        first = len(self.tokenizer.added_tokens)
+        ids = range(first, min(first + 24, self.tokenizer.vocabulary_size))
+        sentence = self.tokenizer.decode([list(ids)])[0]
+        return [[""], [sentence], [sentence[:10], sentence, ""], [sentence] * 8]
+
+    def _check_fit(self):
+        config, tokenizer = self.model.config, self.tokenizer
+        if tokenizer.vocabulary_size > config.vocab_size:
+            raise ValueError(
+                f"tokenizer has {tokenizer.vocabulary_size} ids, the model {config.vocab_size}: "
+                "it must be the one that the model was trained with"
+            )
+        if tokenizer.special_ids.pad != config.pad_id:
+            raise ValueError(
+                f"tokenizer: its pad_id is {tokenizer.special_ids.pad}, the model's {config.pad_id}"
+            )
+        longest = config.num_positions
+        if not isinstance(self.max_length, int) or not 3 <= self.max_length <= longest:
+            raise ValueError(
+                f"max_length must be at least 3 and at most the model's {longest} positions; "
+                f"got {self.max_length!r}"
+            )
+
+
+def check_texts(name, texts):
+    """`texts` as a list.
+
+    Raises:
+        TypeError: it is one string.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(f"{name} must be a list of str; got one string: put it in a list")
+    return list(texts)
+
+
+def _chosen(pieces, members):
+    """Some rows of `Pieces`, or None."""
+    if pieces is None:
+        return None
+    return Pieces(*([field[i] for i in members] for field in pieces))
+
+
+def _filled_up(array, num_rows, width):
+    """(n, T) with zeros below and to the right: (num_rows, width)."""
+    n, length = array.shape
+    return np.pad(array, ((0, num_rows - n), (0, width - length)))
+
+
+def _to_numpy(answers, num_rows):
+    import keras
+
+    return keras.tree.map_structure(
+        lambda tensor: keras.ops.convert_to_numpy(tensor)[:num_rows], answers
+    )
