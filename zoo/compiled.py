@@ -103,6 +103,85 @@ def adam_in_place(variable, momentum, velocity, gradient, learning_rate, step, c
     )
 
 
+def adamw_in_place(variable, momentum, velocity, gradient, learning_rate, step, constants):
+    """The update of one variable by AdamW (Loshchilov and Hutter 2019, algorithm 2).
+
+    On torch it is one operation, on TensorFlow one and another for the decay.
+
+    Args:
+        variable, momentum, velocity: variables of one shape and type, assigned to.
+        gradient: of that shape.
+        learning_rate: scalar tensor.
+        step: number of this update, from 1, a scalar tensor.
+        constants: (beta 1, beta 2, epsilon as in algorithm 1 of Kingma and Ba 2015, weight decay).
+    """
+    update = {"tensorflow": _adamw_tensorflow, "jax": _adamw, "torch": _adamw_torch}
+    update[keras.backend.backend()](
+        variable, momentum, velocity, gradient, learning_rate, step, constants
+    )
+
+
+def dense_gradients(gradients):
+    """Gradients of tables by rows (TensorFlow) as tensors of the tables' shape; None stays."""
+    if not on_tensorflow():
+        return gradients
+    import tensorflow as tf
+
+    return [g if g is None else tf.convert_to_tensor(g) for g in gradients]
+
+
+def _adamw(variable, momentum, velocity, gradient, learning_rate, step, constants):
+    beta_1, beta_2, epsilon, decay = constants
+    dtype = variable.dtype
+    step = ops.cast(step, "float32")
+    size = ops.cast(learning_rate / (1.0 - ops.power(beta_1, step)), dtype)
+    correction = ops.cast(1.0 / (1.0 - ops.power(beta_2, step)), dtype)
+    kept = 1.0 - ops.cast(learning_rate, dtype) * decay
+    gradient = ops.cast(gradient, dtype)
+    momentum.assign(beta_1 * momentum + (1.0 - beta_1) * gradient)
+    velocity.assign(beta_2 * velocity + (1.0 - beta_2) * ops.square(gradient))
+    spread = ops.sqrt(velocity * correction) + epsilon
+    variable.assign(variable * kept - size * momentum / spread)
+
+
+def _adamw_tensorflow(variable, momentum, velocity, gradient, learning_rate, step, constants):
+    beta_1, beta_2, epsilon, decay = constants
+    if decay:
+        rate = ops.cast(learning_rate, variable.dtype)
+        variable.assign(variable * (1.0 - rate * decay))
+    # The operation adds its epsilon to sqrt(velocity), before the correction of the bias.
+    step = ops.cast(step, "float32")
+    epsilon = epsilon * ops.sqrt(1.0 - ops.power(beta_2, step))
+    state = momentum.value, velocity.value
+    adam_in_place(variable, *state, gradient, learning_rate, step, (beta_1, beta_2, epsilon))
+
+
+def _adamw_torch(variable, momentum, velocity, gradient, learning_rate, step, constants):
+    import torch
+    from torch.optim.adamw import adamw
+
+    beta_1, beta_2, epsilon, decay = constants
+    variable, momentum, velocity = variable.value, momentum.value, velocity.value
+    before = ops.cast(step, "float32") - 1.0  # a new tensor, which torch counts up
+    with torch.no_grad():
+        adamw(
+            [variable],
+            [gradient.to(variable.dtype)],
+            [momentum],
+            [velocity],
+            [],
+            [before],
+            fused=True,
+            amsgrad=False,
+            beta1=beta_1,
+            beta2=beta_2,
+            lr=ops.cast(learning_rate, "float32"),
+            weight_decay=decay,
+            eps=epsilon,
+            maximize=False,
+        )
+
+
 def _tensorflow(model, function):
     import tensorflow as tf
 

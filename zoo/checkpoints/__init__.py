@@ -17,7 +17,13 @@ from zoo.checkpoints.hub import pretrained_folder
 from zoo.checkpoints.marian import config_from_marian, config_to_marian, marian_table
 from zoo.checkpoints.safetensors_folder import TensorFiles, read_json, write_folder_files
 from zoo.checkpoints.tables import Entry, Layout, Table, foreign_tensors, load_weights
-from zoo.checkpoints.weights import assign_weights, named_weights, read_weights, write_weights
+from zoo.checkpoints.weights import (
+    assign_weights,
+    check_merged,
+    named_weights,
+    read_weights,
+    write_weights,
+)
 
 __all__ = [
     "BERT_PARTS",
@@ -27,6 +33,7 @@ __all__ = [
     "Table",
     "TensorFiles",
     "assign_weights",
+    "check_merged",
     "config_from_bert",
     "config_from_marian",
     "config_to_bert",

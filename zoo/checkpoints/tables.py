@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from zoo.checkpoints.weights import assign_weights
+from zoo.checkpoints.weights import assign_weights, check_merged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +128,7 @@ def load_weights(variables, tensors, table, source):
 
 def foreign_tensors(variables, table):
     """{path: variable} -> {foreign name: numpy array}, what `load_weights` reads."""
+    check_merged(variables)
     _check_paths(variables, table)
     found = {}
     for entry in table.entries:

@@ -24,6 +24,21 @@ def named_weights(model):
     return named
 
 
+def lora_paths(variables):
+    """Which of the paths of {path: variable} are of LoRA's matrices, not of plain weights."""
+    return [path for path in variables if path.endswith(("lora_kernel_a", "lora_kernel_b"))]
+
+
+def check_merged(variables):
+    """Raise ValueError if a model of {path: variable}, to be saved as a plain one, has LoRA."""
+    found = lora_paths(variables)
+    if found:
+        raise ValueError(
+            f"the model has LoRA ({found[0]} and {len(found) - 1} more), so it cannot be saved as "
+            "it is: save zoo.training.merge_lora(model)"
+        )
+
+
 def write_weights(file, model):
     """Write the weights of `model` to `file` (safetensors: numbers only, no code)."""
     arrays = {

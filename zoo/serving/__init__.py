@@ -6,5 +6,16 @@ Importing this package loads neither keras nor tensorflow; its functions do, whe
 from zoo.serving.check import check, op_types, replay
 from zoo.serving.export import export, write_saved_model
 from zoo.serving.signature import Signature
+from zoo.serving.texts import make_example, names_at, parse_examples
 
-__all__ = ["Signature", "check", "export", "op_types", "replay", "write_saved_model"]
+__all__ = [
+    "Signature",
+    "check",
+    "export",
+    "make_example",
+    "names_at",
+    "op_types",
+    "parse_examples",
+    "replay",
+    "write_saved_model",
+]

@@ -1,16 +1,32 @@
 """Tasks: a model and its tokenizers; strings in, strings out."""
 
+from zoo.tasks.answers import Answer, EncodedWindows
+from zoo.tasks.entities import Entity, TaggedToken, spans_of_tags
 from zoo.tasks.labels import ManyLabels, Number, OneLabel
+from zoo.tasks.mask_filler import Fill, MaskFiller
+from zoo.tasks.question_answerer import QuestionAnswerer
 from zoo.tasks.saving import load_task
 from zoo.tasks.text_classifier import TextClassifier
+from zoo.tasks.text_embedder import TextEmbedder
+from zoo.tasks.text_tagger import TextTagger
 from zoo.tasks.translator import Translation, Translator
 
 __all__ = [
+    "Answer",
+    "EncodedWindows",
+    "Entity",
+    "Fill",
     "ManyLabels",
+    "MaskFiller",
     "Number",
     "OneLabel",
+    "QuestionAnswerer",
+    "TaggedToken",
     "TextClassifier",
+    "TextEmbedder",
+    "TextTagger",
     "Translation",
     "Translator",
     "load_task",
+    "spans_of_tags",
 ]

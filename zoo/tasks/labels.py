@@ -48,9 +48,9 @@ class OneLabel(_Named):
         """N names -> int32 (N,), for `SparseCategoricalCrossentropy`."""
         return np.array([self._id(label) for label in labels], "int32")
 
-    def loss(self):
+    def loss(self, reduction="sum_over_batch_size"):
         """The loss on logits that belongs to it."""
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)
 
     def scores(self, logits):
         """Logits (B, L) -> probabilities (B, L)."""
@@ -60,11 +60,12 @@ class OneLabel(_Named):
         """The label of each row of scores (N, L): list of N str."""
         return [self.names[number] for number in scores.argmax(axis=1)]
 
-    def outputs(self, scores, tf):
+    def outputs(self, scores):
         """What a SavedModel answers, from scores (B, L)."""
-        best = tf.argmax(scores, axis=1, output_type=tf.int32)
-        label = tf.gather(tf.constant(self.names), best)
-        return {"label": label, "score": tf.reduce_max(scores, axis=1), "scores": scores}
+        from zoo.serving import names_at
+
+        label = names_at(self.names, ops.argmax(scores, axis=1))
+        return {"label": label, "score": ops.max(scores, axis=1), "scores": scores}
 
     def get_config(self):
         return {"names": list(self.names)}
@@ -99,9 +100,9 @@ class ManyLabels(_Named):
             targets[row, [self._id(name) for name in names]] = 1.0
         return targets
 
-    def loss(self):
+    def loss(self, reduction="sum_over_batch_size"):
         """The loss on logits that belongs to it."""
-        return keras.losses.BinaryCrossentropy(from_logits=True)
+        return keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction)
 
     def scores(self, logits):
         """Logits (B, L) -> probabilities (B, L)."""
@@ -112,11 +113,12 @@ class ManyLabels(_Named):
         holds = scores >= self.threshold
         return [tuple(self.names[number] for number in np.flatnonzero(row)) for row in holds]
 
-    def outputs(self, scores, tf):
+    def outputs(self, scores):
         """What a SavedModel answers, from scores (B, L): `label` (B, L) is "" where none holds."""
-        names = tf.constant(self.names)[tf.newaxis]
-        label = tf.where(scores >= self.threshold, names, tf.constant(""))
-        return {"label": label, "score": tf.reduce_max(scores, axis=1), "scores": scores}
+        from zoo.serving import names_at
+
+        label = names_at(self.names, columns_of(scores), scores >= self.threshold)
+        return {"label": label, "score": ops.max(scores, axis=1), "scores": scores}
 
     def get_config(self):
         return {"names": list(self.names), "threshold": self.threshold}
@@ -142,9 +144,9 @@ class Number:
             raise ValueError("labels must be finite numbers; got one that is not")
         return targets
 
-    def loss(self):
+    def loss(self, reduction="sum_over_batch_size"):
         """The loss that belongs to it."""
-        return keras.losses.MeanSquaredError()
+        return keras.losses.MeanSquaredError(reduction=reduction)
 
     def scores(self, logits):
         """The model's outputs themselves: (B, 1) -> (B, 1)."""
@@ -154,9 +156,11 @@ class Number:
         """list of N float."""
         return scores[:, 0].tolist()
 
-    def outputs(self, scores, tf):
+    def outputs(self, scores):
         """What a SavedModel answers, from scores (B, 1); `label` is the number's name."""
-        label = tf.fill(tf.shape(scores)[:1], tf.constant(self.name))
+        from zoo.serving import names_at
+
+        label = names_at(self.names, columns_of(scores)[:, 0])
         return {"label": label, "score": scores[:, 0], "scores": scores}
 
     def get_config(self):
@@ -164,6 +168,12 @@ class Number:
 
 
 KINDS = {kind.__name__: kind for kind in (OneLabel, ManyLabels, Number)}
+
+
+def columns_of(scores):
+    """The number of each column in its place: (B, L) -> int32 (B, L)."""
+    columns = ops.arange(ops.shape(scores)[1], dtype="int32")
+    return ops.broadcast_to(columns[None], ops.shape(scores))
 
 
 def as_labels(labels):

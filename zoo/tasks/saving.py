@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from zoo.checkpoints.weights import read_weights, write_weights
+from zoo.checkpoints.weights import check_merged, named_weights, read_weights, write_weights
 from zoo.folders import new_folder
 
 _TASK_FILE = "task.json"
@@ -42,8 +42,10 @@ def save_task(folder, task, settings, model, tokenizers):
 
     Raises:
         FileExistsError: `folder` exists.
+        ValueError: the model has LoRA that is not merged.
         OSError: the disk is full. Nothing is left behind.
     """
+    check_merged(named_weights(model))
     description = {
         "format": _FORMAT,
         "task": type(task).__name__,

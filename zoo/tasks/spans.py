@@ -69,12 +69,12 @@ def spans_of_windows(start_logits, end_logits, may_start, may_end, max_answer_le
     band = start_logits[..., None] + ops.take(end_logits, columns, axis=1)
     band = ops.reshape(band, (num_windows, width * max_answer_length))
     logits, places = ops.top_k(band, n)
-    exist, places = logits > _NEVER / 2, ops.cast(places, "int32")
+    is_span, places = logits > _NEVER / 2, ops.cast(places, "int32")
     starts = places // max_answer_length
     return Spans(
         logits=logits,
-        starts=ops.where(exist, starts, 0),
-        ends=ops.where(exist, starts + places % max_answer_length, 0),
+        starts=ops.where(is_span, starts, 0),
+        ends=ops.where(is_span, starts + places % max_answer_length, 0),
         null=null,
         total=ops.logsumexp(band, axis=-1),
     )
@@ -90,18 +90,20 @@ def spans_of_rows(spans, counts):
     Returns:
         `Spans` (B, n).
     """
-    num_rows, n = ops.shape(counts)[0], spans.logits.shape[-1]
+    n = spans.logits.shape[-1]
     numbers = ops.arange(ops.max(counts, initial=1), dtype="int32")  # (K,)
     exist = numbers < counts[:, None]  # (B, K)
     windows = ops.where(exist, (ops.cumsum(counts) - counts)[:, None] + numbers, 0)
     logits, starts, ends, null, total = (ops.take(x, windows, axis=0) for x in spans)
     logits = ops.where(exist[..., None], logits, _NEVER)
-    logits, starts, ends = (ops.reshape(x, (num_rows, -1)) for x in (logits, starts, ends))
+    num_rows, most = ops.shape(windows)
+    logits, starts, ends = (ops.reshape(x, (num_rows, most * n)) for x in (logits, starts, ends))
     logits, places = ops.top_k(logits, n)
+    is_span = logits > _NEVER / 2
     return Spans(
         logits=logits,
-        starts=ops.take_along_axis(starts, places, axis=1),
-        ends=ops.take_along_axis(ends, places, axis=1),
+        starts=ops.where(is_span, ops.take_along_axis(starts, places, axis=1), 0),
+        ends=ops.where(is_span, ops.take_along_axis(ends, places, axis=1), 0),
         null=ops.min(ops.where(exist, null, -_NEVER), axis=1),
         total=ops.logsumexp(ops.where(exist, total, _NEVER), axis=1),
     )

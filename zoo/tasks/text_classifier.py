@@ -4,7 +4,7 @@ import numpy as np
 
 from zoo import checkpoints
 from zoo.models import BERTClassifier
-from zoo.tasks.labels import KINDS, as_labels, labels_from
+from zoo.tasks.labels import KINDS, as_labels, columns_of, labels_from
 from zoo.tasks.text_task import TextTask, check_texts
 from zoo.text import WordPieceTokenizer
 
@@ -133,29 +133,27 @@ class TextClassifier(TextTask):
         self.model.write_pretrained(folder, self.labels.names, self.labels.problem_type)
 
     def signatures(self):
-        import tensorflow as tf
-
-        from zoo.serving import Signature
+        from zoo.serving import Signature, make_example, names_at, parse_examples
 
         graph = self.tokenizer.graph(self.max_length)
         encode = graph.encode if self.num_texts == 1 else graph.encode_pair
         names = ("text", "text_pair")[: self.num_texts]
 
-        def scores(*texts):
-            return self.answer(encode(*texts).inputs)
+        def scores(texts):
+            return self.answer(encode(*(texts[name] for name in names)).inputs)
 
         def predict(**texts):
-            return self.labels.outputs(scores(*(texts[name] for name in names)), tf)
+            return self.labels.outputs(scores(texts))
 
         def classify(inputs):
-            features = {name: tf.io.FixedLenFeature([], tf.string) for name in names}
-            examples = tf.io.parse_example(inputs, features)
-            found = scores(*(examples[name] for name in names))
-            classes = tf.broadcast_to(tf.constant(self.labels.names)[tf.newaxis], tf.shape(found))
-            return {"classes": classes, "scores": found}
+            found = scores(parse_examples(inputs, names))
+            return {"classes": names_at(self.labels.names, columns_of(found)), "scores": found}
 
         texts = [dict.fromkeys(names, texts) for texts in self.warm_up_texts()]
-        examples = [{"inputs": [_example(tf, names, t) for t in row["text"]]} for row in texts]
+        examples = [
+            {"inputs": [make_example(dict.fromkeys(names, text)) for text in request["text"]]}
+            for request in texts
+        ]
         inputs = {name: ([None], "string") for name in names}
         return {
             "serving_default": Signature(predict, inputs, texts, [graph]),
@@ -179,10 +177,3 @@ class TextClassifier(TextTask):
             raise ValueError(
                 f"text_pairs must be as many as texts, {len(texts)}; got {len(text_pairs)}"
             )
-
-
-def _example(tf, names, text):
-    """A serialized tf.Example with `text` in each feature."""
-    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
-    features = tf.train.Features(feature=dict.fromkeys(names, feature))
-    return tf.train.Example(features=features).SerializeToString()

@@ -12,6 +12,8 @@ from zoo.text import WordPieceTokenizer
 from zoo.text.word_spans import WordSpans
 from zoo.text.wordpiece_split import columns_within, rows_of_words
 
+_ANSWERS = ("tags", "scores")
+
 
 class TextTagger(TextTask):
     """A `BERTTagger` with its tokenizer: `tagger.tag_words([["We", "met", "Ann"]])`.
@@ -49,14 +51,15 @@ class TextTagger(TextTask):
     def __init__(self, model, tokenizer, labels, max_length=None):
         super().__init__(model, tokenizer, max_length)
         self.labels = OneLabel(labels)
-        if len(self.labels.names) != model.num_labels:
+        names = self.labels.names
+        if len(names) != model.num_labels:
             raise ValueError(
                 f"labels must be as many as the model has outputs, {model.num_labels}; "
-                f"got {list(self.labels.names)}"
+                f"got {list(names)}"
             )
         self.word_spans = WordSpans(tokenizer)
         # The tag of words that the model does not see has the number L.
-        self._tags = np.array([*self.labels.names, "O" if "O" in labels else ""], object)
+        self._tags = np.array([*names, "O" if "O" in names else ""], object)
 
     def __call__(self, texts, batch_size=32):
         """The words of texts with their tags; words are those of `zoo.text.word_spans.WordSpans`.
@@ -129,17 +132,15 @@ class TextTagger(TextTask):
         sample_weight[places] = 1.0
         if tags is None:
             return packed.inputs, None, sample_weight
-        tags = _checked_rows("tags", tags)
-        lengths = [len(row) for row in words]
-        if [len(row) for row in tags] != lengths:
-            raise ValueError("tags must be as many as words, in every row")
+        tags = _checked_tags(tags, words)
         targets = self.labels.targets([tag for row in tags for tag in row])
-        before = np.cumsum([0, *lengths])  # words of all rows above
+        before = np.cumsum([0, *map(len, words)])  # words of all rows above
         labels = np.zeros(packed.token_ids.shape, "int32")
         labels[places] = targets[before[rows] + numbers]
         return packed.inputs, labels, sample_weight
 
     def answer(self, inputs):
+        """The best tag at every position: {"tags": int (B, T), "scores": float32 (B, T)}."""
         scores = ops.softmax(ops.cast(self.model(inputs), "float32"))  # (B, T, L)
         return {"tags": ops.argmax(scores, axis=-1), "scores": ops.max(scores, axis=-1)}
 
@@ -173,28 +174,27 @@ class TextTagger(TextTask):
         self.model.write_pretrained(folder, self.labels.names)
 
     def signatures(self):
-        import tensorflow as tf
-
-        from zoo.serving import Signature
+        from zoo.serving import Signature, names_at
 
         graph = self.tokenizer.graph(self.max_length)
 
         def of_words(words, length):
-            length = tf.clip_by_value(length, 0, tf.shape(words)[1])
+            width = ops.shape(words)[1]
+            length = ops.clip(length, 0, width)
             packed, columns = graph.encode_words(words, length)
             answer = self.answer(packed.inputs)
-            seen, place = columns >= 0, tf.maximum(columns, 0)
-            tags, scores = (
-                tf.gather(answer[name], place, batch_dims=1) for name in ("tags", "scores")
-            )
-            tags = tf.where(seen, tf.cast(tags, tf.int32), len(self.labels.names))
-            tags = tf.gather(tf.constant(list(self._tags)), tags)
-            inside = tf.sequence_mask(length, tf.shape(words)[1])
-            return {"tags": tf.where(inside, tags, ""), "scores": tf.where(seen, scores, 0.0)}
+            seen, place = columns >= 0, ops.maximum(columns, 0)
+            tags, scores = (_at(answer[name], place, ops) for name in _ANSWERS)
+            tags = ops.where(seen, ops.cast(tags, "int32"), len(self.labels.names))
+            inside = ops.arange(width, dtype="int32")[None] < length[:, None]  # (B, W)
+            return {
+                "tags": names_at(self._tags, tags, inside),
+                "scores": ops.where(seen, scores, 0.0),
+            }
 
         def of_texts(text):
             words, starts, ends = self.word_spans.in_graph(text)
-            length = tf.cast(words.row_lengths(), tf.int32)
+            length = ops.cast(words.row_lengths(), "int32")
             tokens = words.to_tensor("")
             places = {"starts": starts.to_tensor(0), "ends": ends.to_tensor(0), "length": length}
             return {"tokens": tokens, **of_words(tokens, length), **places}
@@ -209,7 +209,6 @@ class TextTagger(TextTask):
 
     def _words(self, texts):
         """The words of texts, lists of str, and where they stand, lists of (start, end)."""
-        self.tokenizer.pieces
         spans = self.word_spans(texts)
         rows = zip(texts, spans, strict=True)
         return [[text[start:end] for start, end in row] for text, row in rows], spans
@@ -223,14 +222,21 @@ class TextTagger(TextTask):
         for members, packed, answer in self.run(pieces, batch_size=batch_size):
             first = columns_within(columns[members], packed, np)  # (n, W)
             seen, place = first >= 0, np.maximum(first, 0)
-            found = np.where(
-                seen, np.take_along_axis(answer["tags"], place, axis=1), len(self.labels.names)
-            )
-            found_scores = np.where(seen, np.take_along_axis(answer["scores"], place, axis=1), 0.0)
+            numbers, found = (_at(answer[name], place, np) for name in _ANSWERS)
+            names = self._tags[np.where(seen, numbers, len(self.labels.names))]
+            found = np.where(seen, found, 0.0)
             for row, member in enumerate(members):
-                tags[member] = self._tags[found[row, : lengths[member]]].tolist()
-                scores[member] = found_scores[row, : lengths[member]].tolist()
+                tags[member] = names[row, : lengths[member]].tolist()
+                scores[member] = found[row, : lengths[member]].tolist()
         return tags, scores
+
+
+def _at(values, columns, xp):
+    """Values (B, T) at columns (B, W) -> (B, W), by the functions of `numpy` or `keras.ops`."""
+    rows, width = xp.shape(values)
+    before = xp.arange(rows, dtype="int32")[:, None] * width
+    # Not take_along_axis: Keras' wants a row at least.
+    return xp.take(xp.reshape(values, (-1,)), before + columns)
 
 
 def _checked_rows(name, rows):
@@ -240,3 +246,14 @@ def _checked_rows(name, rows):
         TypeError: it is one string, or holds one.
     """
     return [check_texts(f"{name}[{i}]", row) for i, row in enumerate(check_texts(name, rows))]
+
+
+def _checked_tags(tags, words):
+    """`tags` as a list of lists, a tag for each of `words`."""
+    tags = _checked_rows("tags", tags)
+    if len(tags) != len(words):
+        raise ValueError(f"tags must be as many rows as words, {len(words)}; got {len(tags)}")
+    for row, (some, few) in enumerate(zip(tags, words, strict=True)):
+        if len(some) != len(few):
+            raise ValueError(f"tags[{row}] must be as many as words, {len(few)}; got {len(some)}")
+    return tags

@@ -127,7 +127,7 @@ class TextTask(abc.ABC):
 
         export(self, folder)
 
-    def run(self, first, second=None, batch_size=32, truncation="longest_first"):
+    def run(self, first, second=None, batch_size=32, truncation="longest_first", settings=()):
         """Answer rows of pieces, batch by batch; rows of like length go together.
 
         Args:
@@ -135,6 +135,7 @@ class TextTask(abc.ABC):
             second: the same of the second texts of pairs, or None.
             batch_size: rows at a time.
             truncation: which text of a pair loses its tail, see `zoo.text.pack_rows`.
+            settings: what `answer` takes beside the inputs.
 
         Yields:
             (members, packed, answers): which rows these are, list of n int; their
@@ -149,34 +150,36 @@ class TextTask(abc.ABC):
         special_ids = self.tokenizer.special_ids
         for start in range(0, len(order), batch_size):
             members = order[start : start + batch_size]
-            rows = (_chosen(pieces, members) for pieces in (first, second))
+            rows = (chosen(pieces, members) for pieces in (first, second))
             packed = pack_rows(*rows, special_ids, self.max_length, truncation)
-            yield members, packed, self.answers(packed.inputs, batch_size)
+            yield members, packed, self.answers(packed.inputs, batch_size, *settings)
 
-    def answers(self, inputs, num_rows):
+    def answers(self, inputs, num_rows, *settings):
         """What `answer` says of arrays (n, T), n <= num_rows, as numpy arrays; compiled.
 
-        Shapes that vary are rounded up where each is compiled (on JAX): to `num_rows`, and to a
-        multiple of 8 columns. An answer's second axis may then be longer than T.
+        `settings` are what `answer` takes beside the inputs, hashable; each is compiled anew.
+        Shapes that vary are rounded up where each is compiled (on JAX): to `num_rows`, and to
+        multiples of 8 columns. An answer's second axis may then be longer than T.
         """
-        n, width = inputs["token_ids"].shape
+        n = len(inputs["token_ids"])
         if not shapes_are_dynamic():
-            width = min(-(-width // 8) * 8, self.model.config.num_positions)
-            inputs = {name: _filled_up(array, num_rows, width) for name, array in inputs.items()}
+            widest = self.model.config.num_positions
+            inputs = {name: _filled_up(array, num_rows, widest) for name, array in inputs.items()}
             inputs["token_ids"] = np.where(
                 inputs["padding_mask"], inputs["token_ids"], self.tokenizer.special_ids.pad
             )
         names = tuple(inputs)
         # LoRA and quantization change which variables there are.
-        key = (names, tuple(map(id, self.model.variables)))
+        variables = tuple(map(id, self.model.variables))
+        key = (names, settings, variables)
         if key not in self._compiled:
-            self._compiled = {
-                key: compiled(self.model, lambda *tensors: self._answer(names, tensors))
-            }
-        return _to_numpy(self._compiled[key](*inputs.values()), n)
 
-    def _answer(self, names, tensors):
-        return self.answer(dict(zip(names, tensors, strict=True)))
+            def answer(*tensors):
+                return self.answer(dict(zip(names, tensors, strict=True)), *settings)
+
+            kept = {old: run for old, run in self._compiled.items() if old[-1] == variables}
+            self._compiled = {**kept, key: compiled(self.model, answer)}
+        return _to_numpy(self._compiled[key](*inputs.values()), n)
 
     def warm_up_texts(self):
         """Requests for a SavedModel: empty, typical, of mixed lengths, many; lists of str."""
@@ -215,16 +218,41 @@ def check_texts(name, texts):
     return list(texts)
 
 
-def _chosen(pieces, members):
+def pretrained_model(model_class, folder, needed):
+    """A model with released weights, for a task that uses only some of its parts.
+
+    Args:
+        model_class: of `zoo.models`.
+        folder: as `zoo.checkpoints.pretrained_folder` gives it.
+        needed: parts, of `zoo.checkpoints.BERT_PARTS`, that the folder must have. Others that it
+            lacks start with random weights, without a warning: nobody uses them.
+
+    Raises:
+        FileNotFoundError, ValueError: as for `zoo.models.BERT.from_pretrained`; or the folder lacks
+            a needed part.
+    """
+    checkpoint = checkpoints.open_bert(folder)
+    missing = [checkpoints.BERT_PARTS[part] for part in needed if not checkpoint.has(part)]
+    if missing:
+        raise ValueError(
+            f"{folder} holds a {checkpoint.architecture or 'BERT'} without {', '.join(missing)}"
+        )
+    model = model_class(checkpoint.fields)
+    checkpoint.load(checkpoints.named_weights(model), model_class.parts)
+    return model
+
+
+def chosen(pieces, members):
     """Some rows of `Pieces`, or None."""
     if pieces is None:
         return None
     return Pieces(*([field[i] for i in members] for field in pieces))
 
 
-def _filled_up(array, num_rows, width):
-    """(n, T) with zeros below and to the right: (num_rows, width)."""
+def _filled_up(array, num_rows, widest):
+    """(n, T) with zeros below and to the right: num_rows, and columns in eights up to `widest`."""
     n, length = array.shape
+    width = min(-(-length // 8) * 8, widest)
     return np.pad(array, ((0, num_rows - n), (0, width - length)))
 
 

@@ -1,46 +1,84 @@
 """Text to batches and back: vocabularies, tokenizers, ids on disk, batches in a pure order.
 
 The way of the data: `train_sentencepiece` -> `SentencePieceTokenizer` -> `write_ids` -> `IdArrays`
--> `PairBatches` -> `fit`. Only `graph()`, `to_tf_data` and the encoding of `WordPieceTokenizer`
-import TensorFlow.
+-> `PairBatches` -> `fit`; for BERT `train_wordpiece` -> `WordPieceTokenizer` -> `write_documents`
+-> `Documents` -> `PretrainingBatches`. Only `graph()`, `to_tf_data` and the encoding of
+`WordPieceTokenizer` import TensorFlow.
 """
 
 from zoo.text.arrays import IdArrays, open_ids, write_ids
-from zoo.text.batches import EvaluationBatches, PairBatches, to_tf_data
+from zoo.text.batches import EvaluationBatches, PairBatches
+from zoo.text.documents import (
+    Documents,
+    open_documents,
+    read_documents,
+    read_wikitext,
+    write_documents,
+)
+from zoo.text.encoded_rows import EncodedRows
 from zoo.text.files import read_lines, read_parallel
 from zoo.text.marian_files import MarianFiles
 from zoo.text.marian_tokenizer import MarianTokenizer
+from zoo.text.masking import MaskedTokens, TokenMasking
 from zoo.text.moses_punctuation import MosesPunctuation
+from zoo.text.pretraining_batches import PretrainingBatches, PretrainingEvaluation
+from zoo.text.row_batches import EqualRows, EvaluationRowBatches, RowBatches, TokenBudget
+from zoo.text.row_labels import RowLabels, SpanLabels, TokenLabels
+from zoo.text.sentence_pairs import PairRows, SentencePairs
 from zoo.text.sentencepiece_tokenizer import SentencePieceTokenizer
 from zoo.text.special_ids import SpecialIds
+from zoo.text.streams import to_tf_data
 from zoo.text.twice import Twice
 from zoo.text.vocabulary import train_sentencepiece, train_wordpiece
+from zoo.text.windows import PackedWindows, WindowRule, Windows
 from zoo.text.wordpiece_normalizer import WordPieceNormalizer
 from zoo.text.wordpiece_packing import PackedTexts, Pieces, pack_rows
 from zoo.text.wordpiece_tokenizer import WordPieceTokenizer
 from zoo.text.wordpiece_tokens import WordPieceTokens
 
 __all__ = [
+    "Documents",
+    "EncodedRows",
+    "EqualRows",
     "EvaluationBatches",
+    "EvaluationRowBatches",
     "IdArrays",
     "MarianFiles",
     "MarianTokenizer",
+    "MaskedTokens",
     "MosesPunctuation",
     "PackedTexts",
+    "PackedWindows",
     "PairBatches",
+    "PairRows",
     "Pieces",
+    "PretrainingBatches",
+    "PretrainingEvaluation",
+    "RowBatches",
+    "RowLabels",
+    "SentencePairs",
     "SentencePieceTokenizer",
+    "SpanLabels",
     "SpecialIds",
+    "TokenBudget",
+    "TokenLabels",
+    "TokenMasking",
     "Twice",
+    "WindowRule",
+    "Windows",
     "WordPieceNormalizer",
     "WordPieceTokenizer",
     "WordPieceTokens",
+    "open_documents",
     "open_ids",
     "pack_rows",
+    "read_documents",
     "read_lines",
     "read_parallel",
+    "read_wikitext",
     "to_tf_data",
     "train_sentencepiece",
     "train_wordpiece",
+    "write_documents",
     "write_ids",
 ]

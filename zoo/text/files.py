@@ -6,6 +6,23 @@ from pathlib import Path
 
 
 def read_lines(file):
+    """Yield the lines of a text file as `decoded_lines` does, none of which may be empty.
+
+    Args:
+        file: path; a name ending in `.gz` is read through gzip.
+
+    Raises:
+        ValueError: as `decoded_lines`; or a line is empty (nothing but white space).
+    """
+    for number, text in enumerate(decoded_lines(file), start=1):
+        if not text.strip():
+            raise ValueError(
+                f"{file}, line {number}: empty line; remove it (in both files of a pair)"
+            )
+        yield text
+
+
+def decoded_lines(file):
     """Yield the lines of a UTF-8 text file, plain or `.gz`, split on "\\n" only.
 
     Other separators (U+2028, "\\r", form feed) stay inside their line: they would shift the lines
@@ -15,8 +32,8 @@ def read_lines(file):
         file: path; a name ending in `.gz` is read through gzip.
 
     Raises:
-        ValueError: a line is empty (nothing but white space) or not UTF-8, or the gzip stream is
-            damaged; the message names file and line.
+        ValueError: there is no line, a line is not UTF-8, or the gzip stream is damaged; the
+            message names file and line.
     """
     file = Path(file)
     number = 0
@@ -32,15 +49,12 @@ def read_lines(file):
 
 def _text(line, file, number):
     try:
-        text = line.decode("utf-8")
+        return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{file}, line {number}: not UTF-8 (byte 0x{line[error.start]:02x} at position "
             f"{error.start} of the line); convert the file to UTF-8"
         ) from error
-    if not text.strip():
-        raise ValueError(f"{file}, line {number}: empty line; remove it (in both files of a pair)")
-    return text
 
 
 def read_parallel(source_file, target_file):

@@ -3,16 +3,16 @@
 import numpy as np
 
 
-def check_text(text, row):
-    """Raise ValueError unless `text`, entry `row` of `texts`, is a str of valid Unicode."""
+def check_text(text, row, name="texts"):
+    """Raise ValueError unless `text`, entry `row` of `name`, is a str of valid Unicode."""
     if not isinstance(text, str):
-        raise ValueError(f"texts[{row}] must be a str, got {type(text).__name__}")
+        raise ValueError(f"{name}[{row}] must be a str, got {type(text).__name__}")
     if not text.isascii():
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"texts[{row}] holds a lone surrogate at position {error.start}: not valid Unicode"
+                f"{name}[{row}] holds a lone surrogate at position {error.start}: not valid Unicode"
             ) from error
 
 
@@ -35,6 +35,28 @@ def pad_rows(rows, special_ids, max_length=None):
         batch[i, : len(row)] = row
         batch[i, len(row)] = special_ids.end
     return batch
+
+
+def gather_rows(flat, offsets, members, width, pad):
+    """Some rows of a flat array, padded right; ids beyond `width` are left out.
+
+    Args:
+        flat: (total,), all rows one after the other.
+        offsets: int (N + 1,), row i is `flat[offsets[i]:offsets[i + 1]]`.
+        members: int (B,), numbers of the rows.
+        width: T.
+        pad: value of the places behind a row.
+
+    Returns:
+        int32 (B, T) and the lengths of the rows, int64 (B,).
+    """
+    starts = offsets[members]
+    lengths = offsets[members + 1] - starts
+    columns = np.arange(width)
+    inside = columns < lengths[:, None]  # (B, T)
+    padded = np.full((len(members), width), pad, "int32")
+    padded[inside] = flat[(starts[:, None] + columns)[inside]]
+    return padded, lengths
 
 
 def pad_rows_in_graph(ids, special_ids, max_length=None):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from zoo.text.padding import gather_rows
+
 
 class Pairs:
     """Source and target sequences of a translation model.
@@ -14,6 +16,9 @@ class Pairs:
         ValueError: the arrays differ in length, or a special id is outside a vocabulary.
     """
 
+    row_name = "pair"
+    way_out = "leave out long pairs (max_length of PairBatches)"
+
     def __init__(self, source, target, special_ids):
         if len(source) != len(target):
             raise ValueError(
@@ -24,11 +29,14 @@ class Pairs:
         special_ids.check(target.vocabulary_size)
         self.source, self.target, self.special_ids = source, target, special_ids
         # In a batch, one more id: the source's end; the target's start, or its label's end.
-        self.source_lengths = source.lengths + 1
-        self.target_lengths = target.lengths + 1
+        self.lengths = np.stack([source.lengths, target.lengths]) + 1  # (2, N)
 
     def __len__(self):
         return len(self.source)
+
+    def weight(self, members):
+        """Sum of the sample weights of some pairs: how many ids their labels have."""
+        return int(self.lengths[1, members].sum())
 
     def batch(self, indices, rows, source_length, target_length):
         """Some pairs as what `fit` takes.
@@ -58,12 +66,8 @@ class Pairs:
 
 def _rows(arrays, indices, rows, width, pad):
     """Rows padded right: (int32 (rows, width), index of the first free place of each row)."""
-    lengths = np.zeros(rows, "int64")
-    starts = np.zeros(rows, "int64")
-    starts[: len(indices)] = arrays.offsets[indices]
-    lengths[: len(indices)] = arrays.offsets[indices + 1] - arrays.offsets[indices]
-    columns = np.arange(width)
-    inside = columns < lengths[:, None]  # (rows, width)
     padded = np.full((rows, width), pad, "int32")
-    padded[inside] = arrays.ids[(starts[:, None] + columns)[inside]]
-    return padded, (np.arange(rows), lengths)
+    ends = np.zeros(rows, "int64")
+    filled = slice(len(indices))
+    padded[filled], ends[filled] = gather_rows(arrays.ids, arrays.offsets, indices, width, pad)
+    return padded, (np.arange(rows), ends)

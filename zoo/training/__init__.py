@@ -9,7 +9,16 @@ from zoo.training.averaging import (
     load_average,
 )
 from zoo.training.checkpoint import FINISHED, Checkpoint
+from zoo.training.dev_metric import DevMetric
 from zoo.training.early_stopping import EarlyStopping
+from zoo.training.fine_tuning import (
+    depth_levels,
+    enable_lora,
+    fine_tuning_optimizer,
+    freeze_layers,
+    merge_lora,
+)
+from zoo.training.layerwise import LayerwiseAdamW, layerwise_rates
 from zoo.training.logs import JsonLinesLog, TensorBoardScalars
 from zoo.training.losses import TokenCrossEntropy, smoothed_cross_entropy
 from zoo.training.metrics import Perplexity, TokenAccuracy, TokenCount, TokenLoss, TokenMean
@@ -24,10 +33,12 @@ __all__ = [
     "Adam",
     "BestWeights",
     "Checkpoint",
+    "DevMetric",
     "EarlyStopping",
     "InverseSquareRoot",
     "JsonLinesLog",
     "LastWeights",
+    "LayerwiseAdamW",
     "PerUpdate",
     "Perplexity",
     "RDrop",
@@ -42,8 +53,14 @@ __all__ = [
     "WarmupCosine",
     "WarmupLinear",
     "average_weights",
+    "depth_levels",
+    "enable_lora",
     "final_weights",
+    "fine_tuning_optimizer",
+    "freeze_layers",
+    "layerwise_rates",
     "load_average",
+    "merge_lora",
     "seed_epoch",
     "smoothed_cross_entropy",
 ]

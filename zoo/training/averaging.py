@@ -92,6 +92,21 @@ def final_weights(model):
     }
 
 
+@contextlib.contextmanager
+def with_final_weights(model):
+    """A context in which a compiled model has `final_weights`; afterwards it has its own again."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    variables = named_weights(model)
+    own = {path: ops.convert_to_numpy(v.value).copy() for path, v in variables.items()}
+    assign_weights(variables, final_weights(model), "the moving average")
+    try:
+        yield
+    finally:
+        assign_weights(variables, own, "the model itself")
+
+
 class _KeptWeights(StatefulCallback):
     """Writes the weights of epochs and keeps the files of some."""
 

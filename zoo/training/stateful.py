@@ -1,5 +1,7 @@
 """What callbacks need so that a stopped training can go on: state, and the metric they watch."""
 
+import math
+
 import keras
 
 
@@ -33,7 +35,7 @@ class Monitor:
         self._sign = 1.0 if mode == "max" else -1.0
 
     def read(self, logs):
-        """The metric's value in `logs`.
+        """The metric's value in `logs`; of one that is not a number, the worst there is.
 
         Raises:
             ValueError: `logs` lack it.
@@ -41,10 +43,12 @@ class Monitor:
         if self.name not in logs:
             raise ValueError(
                 f"the epoch has no metric {self.name!r}, only {sorted(logs)}: "
-                "val_ metrics need validation_data at every epoch"
+                "val_ metrics need validation_data at every epoch, dev_ metrics a DevMetric before "
+                "this callback"
             )
-        return float(logs[self.name])
+        value = float(logs[self.name])
+        return -self._sign * math.inf if math.isnan(value) else value
 
     def gain(self, value, reference):
         """How much better `value` is than `reference`: above 0 if it is."""
-        return self._sign * (value - reference)
+        return 0.0 if value == reference else self._sign * (value - reference)
