@@ -20,6 +20,7 @@ PACKAGES = (
     "torch",
     "transformers",
     "ctranslate2",
+    "onnxruntime",
     "numpy",
 )
 # Threads of one runtime may spin for a moment after their call: let them sleep before the next

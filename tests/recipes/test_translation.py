@@ -138,3 +138,14 @@ def test_bad_input_ends_in_one_line(files, tmp_path, capsys):
         assert message in error
         assert "Traceback" not in error
         assert not [path for path in tmp_path.iterdir() if path.name in "abcd"], "nothing stays"
+
+
+def test_training_goes_on_from_a_saved_translator(trained, files, tmp_path):
+    import zoo
+
+    pretrained = ("--pretrained", trained / "task", "--peak", 1e-9)
+    data = ("--train", *files, "--dev", *files)
+    command("train", "--run", tmp_path / "run", *data, *SMALL, *pretrained)
+    texts = [source for source, _ in PAIRS]
+    first, second = (zoo.load(folder / "task") for folder in (trained, tmp_path / "run"))
+    assert second(texts, beam_size=2) == first(texts, beam_size=2)
