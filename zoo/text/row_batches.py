@@ -24,8 +24,8 @@ class EqualRows:
     """
 
     batch_size: int = 32
-    num_shapes: int = 16
-    pool: int = 50
+    num_shapes: int = 24
+    pool: int = 100
 
     def order(self, contents, seed, accumulate):
         """The order of `LabelledRows`."""
