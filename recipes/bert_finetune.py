@@ -20,15 +20,24 @@ import dataclasses
 import functools
 import importlib.util
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from recipes.cli import option, run
+from recipes.cli import answer_lines, option, run
+from recipes.exports import print_answers
 from recipes.fine_tuning_jobs import JOBS
-from recipes.runs import next_version, open_run, read_settings, write_json
+from recipes.runs import (
+    is_trained,
+    next_version,
+    open_run,
+    read_settings,
+    settings_as,
+    trained,
+    write_json,
+)
+from recipes.training import begin, fit, jit
 
 FILES = {"nargs": "+", "metavar": "FILE", "type": str}
 
@@ -92,15 +101,11 @@ class All(Train):
 
 def train(settings):
     """Fine-tune with fit(); the same command goes on after a stop."""
-    import keras
-
     import zoo
 
-    keras.config.set_dtype_policy(settings.precision)
-    keras.utils.set_random_seed(settings.seed)
+    begin(settings)
     with open_run(settings) as folder:
-        if (folder / "task").exists():
-            print(f"{folder} is trained already: evaluate it, or give another folder by --run")
+        if is_trained(folder, "task"):
             return
         job = JOBS[settings.task](settings)
         train_data, dev_data = data_of(settings, job)
@@ -115,44 +120,22 @@ def train(settings):
         compile_model(settings, job, task, batches.steps_per_epoch)
     score_dev = functools.partial(job.score, task, dev_data, 2 * settings.batch_size)
     watched = f"dev_{job.main_metric}"
-    choosing = []
     if settings.patience:
         kept = zoo.training.BestWeights(folder / "weights", watched, "max")
         choosing = [kept, zoo.training.EarlyStopping(watched, settings.patience, "max")]
     else:
         kept = zoo.training.LastWeights(folder / "weights", 1)
-    checkpoint = zoo.training.Checkpoint(
-        folder / "checkpoints",
-        settings.seed,
-        callbacks=[
-            zoo.training.DevMetric(score_dev),
-            zoo.training.JsonLinesLog(folder / "log.jsonl"),
-            zoo.training.TensorBoardScalars(folder / "tensorboard"),
-            *(choosing or [kept]),
-        ],
-    )
-    batches.first_epoch = checkpoint.restore(task.model)
-    began = time.time()
-    task.model.fit(
-        batches,
-        epochs=settings.epochs,
-        initial_epoch=batches.first_epoch,
-        steps_per_epoch=batches.steps_per_epoch,
-        callbacks=checkpoint.callbacks,
-        shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+        choosing = [kept]
+    before = [zoo.training.DevMetric(score_dev)]
+    fit(settings, folder, task.model, batches, before=before, after=choosing)
     zoo.training.load_average(task.model, kept.files)
     if settings.lora_rank:
         task.model = zoo.training.merge_lora(task.model)
     task.save(folder / "task")
-    print(f"trained {task.model.count_params():,} parameters in {time.time() - began:.0f} s")
 
 
 def compile_model(settings, job, task, steps_per_epoch):
     """The task's model ready for fit(): what is trained, at which rates, for which loss."""
-    import keras
-
     import zoo
 
     if settings.freeze >= 0:
@@ -169,11 +152,7 @@ def compile_model(settings, job, task, steps_per_epoch):
         layer_decay=settings.layer_decay,
         accumulate=settings.accumulate,
     )
-    task.model.compile(
-        optimizer,
-        **job.loss(task),
-        jit_compile="auto" if keras.backend.backend() == "jax" else False,
-    )
+    task.model.compile(optimizer, **job.loss(task), jit_compile=jit())
 
 
 def source_names(settings):
@@ -249,31 +228,26 @@ def load_run(run_folder):
     """(settings, job, task) of a trained run folder."""
     import zoo
 
-    folder = Path(run_folder)
-    found = read_settings(folder)
-    if not (folder / "task").exists():
-        raise ValueError(f"run: the training in {folder} has not ended: run the train command")
-    known = {field.name for field in dataclasses.fields(Train)}
-    found = {name: value for name, value in found.items() if name in known}
-    settings = Train(**{**found, "data": tuple(found["data"])})
-    return settings, JOBS[settings.task](settings), zoo.load(folder / "task")
+    folder = trained(run_folder, "task")
+    settings = settings_as(Train, read_settings(run_folder))
+    return settings, JOBS[settings.task](settings), zoo.load(folder)
 
 
 def evaluate(settings):
     """Score a file or the run's dev rows and print one JSON object."""
-    trained, job, task = load_run(settings.run)
+    asked, job, task = load_run(settings.run)
     if settings.file:
         data, source = job.read(settings.file), settings.file
     else:
-        data, source = data_of(trained, job)[1], source_names(trained)[-1]
+        data, source = data_of(asked, job)[1], source_names(asked)[-1]
     job.check(task, data, source)
     began = time.perf_counter()
     scores = job.score(task, data, settings.batch_size)
     seconds = time.perf_counter() - began
     found = {name: round(value, 4) for name, value in scores.items()}
     found |= {"rows": len(data), "rows_per_second": round(len(data) / seconds, 1)}
-    if trained.task == "classification":
-        found["tfidf_accuracy"] = round(tfidf_accuracy(data_of(trained, job)[0], data), 4)
+    if asked.task == "classification":
+        found["tfidf_accuracy"] = round(tfidf_accuracy(data_of(asked, job)[0], data), 4)
     found |= {"file": source, "parameters": task.model.count_params()}
     write_json(Path(settings.run) / "metrics.json", found)
     print(json.dumps(found, ensure_ascii=False))
@@ -298,14 +272,7 @@ def predict(settings):
         for found in job.answer(task, lines, settings.batch_size):
             print(json.dumps(found, ensure_ascii=False), flush=True)
 
-    lines = []
-    for line in sys.stdin:
-        lines.append(line.rstrip("\n"))
-        if len(lines) == settings.batch_size or sys.stdin.isatty():
-            answer(lines)
-            lines = []
-    if lines:
-        answer(lines)
+    answer_lines(settings.batch_size, answer)
 
 
 def export(settings):
@@ -317,28 +284,15 @@ def export(settings):
     return folder
 
 
-def predict_through(folder, texts):
-    """Print the answers of a SavedModel in a process that has TensorFlow alone."""
-    program = (
-        "import sys, tensorflow as tf, tensorflow_text\n"
-        "model = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
-        "found = model(text=tf.constant(sys.argv[2:]))\n"
-        "for text, label, score in zip(sys.argv[2:], found['label'], found['score']):\n"
-        "    print(f'{text}\\n  -> {label.numpy().decode()}  ({score.numpy():.3f})')\n"
-    )
-    subprocess.run([sys.executable, "-c", program, str(folder), *texts], check=True)
-
-
 def everything(settings):
     """Train, evaluate and export; classify a few dev texts through the export."""
-    out = settings.out
-    found = {field.name: getattr(settings, field.name) for field in dataclasses.fields(Train)}
-    plain = Train(**found)
+    plain = settings_as(Train, settings)
     train(plain)
     evaluate(Evaluate(run=settings.run))
-    folder = export(Export(run=settings.run, out=out))
+    folder = export(settings_as(Export, settings))
     if settings.task == "classification":
-        predict_through(folder, data_of(plain, JOBS[settings.task](plain))[1].texts[:3])
+        _, dev_data = data_of(plain, JOBS[settings.task](plain))
+        print_answers(folder, "label", dev_data.texts[:3])
 
 
 VERBS = {

@@ -24,13 +24,12 @@ TensorFlow, if KERAS_BACKEND is jax or torch.
 
 import dataclasses
 import json
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from recipes.cli import option, run
-from recipes.runs import open_run, read_settings, write_json
+from recipes.runs import is_trained, open_run, read_settings, trained, write_json
+from recipes.training import begin, fit, jit
 
 FILES = {"nargs": "+", "metavar": "FILE", "type": str}
 PANELS = {
@@ -88,43 +87,19 @@ def prepare(settings):
 
 def train(settings):
     """Train a model with fit(); the same command goes on after a stop."""
-    import keras
-
     import zoo
 
-    keras.config.set_dtype_policy(settings.precision)
-    keras.utils.set_random_seed(settings.seed)
+    begin(settings)
     with open_run(settings) as folder:
-        if (folder / "model").exists():
-            print(f"{folder} is trained already: evaluate it, or give another folder by --run")
+        if is_trained(folder, "model"):
             return
         tokenizer, documents = prepared(settings, folder)
         model = compiled_model(settings, tokenizer)
         batches, dev_batches = make_batches(settings, tokenizer, documents)
-    checkpoint = zoo.training.Checkpoint(
-        folder / "checkpoints",
-        settings.seed,
-        callbacks=[
-            zoo.training.TokensPerSecond("mlm_logits_tokens"),  # the masked ones
-            zoo.training.JsonLinesLog(folder / "log.jsonl"),
-            zoo.training.TensorBoardScalars(folder / "tensorboard"),
-        ],
-    )
-    batches.first_epoch = checkpoint.restore(model)
-    began = time.time()
-    model.fit(
-        batches,
-        epochs=settings.epochs,
-        initial_epoch=batches.first_epoch,
-        steps_per_epoch=batches.steps_per_epoch,
-        validation_data=dev_batches,
-        callbacks=checkpoint.callbacks,
-        shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+    speed = zoo.training.TokensPerSecond("mlm_logits_tokens")  # the masked ones
+    fit(settings, folder, model, batches, before=[speed], validation_data=dev_batches)
     draw(folder)
     save(folder / "model", model, tokenizer)
-    print(f"trained {model.count_params():,} parameters in {(time.time() - began) / 60:.1f} min")
 
 
 def prepared(settings, folder):
@@ -204,8 +179,6 @@ def pretrained_folder(settings):
 
 def compiled_model(settings, tokenizer):
     """The model with its losses, ready for fit()."""
-    import keras
-
     import zoo
 
     if settings.pretrained:
@@ -220,11 +193,11 @@ def compiled_model(settings, tokenizer):
             initializer_range=settings.initializer_range,
             pad_id=tokenizer.special_ids.pad,
         )
-    compile_model(model, optimizer(settings), keras.backend.backend() == "jax")
+    compile_model(model, optimizer(settings))
     return model
 
 
-def compile_model(model, with_optimizer=None, with_xla=False):
+def compile_model(model, with_optimizer=None):
     """Losses and metrics, the latter means over all masked tokens and rows of a data set."""
     import zoo
 
@@ -244,7 +217,7 @@ def compile_model(model, with_optimizer=None, with_xla=False):
         with_optimizer,
         losses,
         weighted_metrics=metrics,
-        jit_compile="auto" if with_xla else False,
+        jit_compile=jit(),
     )
 
 
@@ -301,42 +274,39 @@ def draw(folder):
 def save(folder, model, tokenizer):
     """Model and tokenizer as a Hugging Face folder."""
     from zoo.folders import new_folder
-    from zoo.text.wordpiece_files import write_folder
 
     with new_folder(folder) as temporary:
         model.write_pretrained(temporary)
-        write_folder(temporary, tokenizer)
+        tokenizer.write_pretrained(temporary)
 
 
 def evaluate(settings):
     """Print one JSON object: how masked tokens and next sentences are predicted."""
     import zoo
 
-    folder = Path(settings.run)
-    trained = read_settings(folder)
-    if not (folder / "model").exists():
-        raise ValueError(f"run: the training in {folder} has not ended: run the train command")
+    folder = trained(settings.run, "model").parent
+    asked = read_settings(folder)
     tokenizer = zoo.text.WordPieceTokenizer.load(folder / "tokenizer")
     train_documents = zoo.text.open_documents(folder / "ids" / "train", tokenizer)
-    masking = zoo.text.TokenMasking.of(tokenizer, trained["whole_words"])
+    masking = zoo.text.TokenMasking.of(tokenizer, asked["whole_words"])
     with tempfile.TemporaryDirectory() as temporary:
         documents = folder / "ids" / "dev"
         if settings.test:
             documents = Path(temporary) / "test"
-            texts = read_files(settings.test, trained["text_format"])
+            texts = read_files(settings.test, asked["text_format"])
             zoo.text.write_documents(documents, texts, tokenizer)
         batches = zoo.text.PretrainingEvaluation(
             zoo.text.open_documents(documents, tokenizer),
             tokenizer.special_ids,
             masking,
             rows=settings.rows,
-            length=settings.length or trained["length"],
+            length=settings.length or asked["length"],
         )
         model = zoo.models.BERTPretrainer.from_pretrained(folder / "model")
         scores = {
             **score_model(model, batches),
             **score_unigrams(train_documents.sentences.ids, masking, batches),
-            "files": list(settings.test or trained["dev"]) or ["made-up sentences"],
+            "files": list(settings.test or asked["dev"]) or ["made-up sentences"],
             "parameters": model.count_params(),
         }
     name = "test" if settings.test else "dev"

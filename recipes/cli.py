@@ -5,6 +5,8 @@ import dataclasses
 import sys
 import typing
 
+from recipes.runs import settings_as
+
 
 def option(default, help_text, **how):
     """A dataclass field that is also a command-line option.
@@ -34,9 +36,24 @@ def add_options(parser, settings_class):
 
 def settings_of(arguments, settings_class):
     """The dataclass of parsed arguments."""
-    names = [field.name for field in dataclasses.fields(settings_class)]
-    values = {name: getattr(arguments, name) for name in names}
-    return settings_class(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+    return settings_as(settings_class, vars(arguments))
+
+
+def answer_lines(batch_size, answer):
+    """Read standard input and answer its lines, as they come where a person types them.
+
+    Args:
+        batch_size: lines at a time otherwise.
+        answer: function of a list of str, prints.
+    """
+    lines = []
+    for line in sys.stdin:
+        lines.append(line.rstrip("\n"))
+        if len(lines) == batch_size or sys.stdin.isatty():
+            answer(lines)
+            lines = []
+    if lines:
+        answer(lines)
 
 
 def run(program, description, verbs, arguments=None):

@@ -77,6 +77,36 @@ def read_settings(folder):
         raise ValueError(f"run: {file} is damaged: {error}") from error
 
 
+def settings_as(settings_class, found):
+    """A dataclass of those of its fields that are in a dict or another dataclass."""
+    if dataclasses.is_dataclass(found):
+        found = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    names = {field.name for field in dataclasses.fields(settings_class)} & found.keys()
+    values = {name: found[name] for name in names}
+    return settings_class(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+
+
+def is_trained(folder, result):
+    """Whether a run folder has its result, a folder, already; says so."""
+    found = (folder / result).exists()
+    if found:
+        print(f"{folder} is trained already: evaluate it, or give another folder by --run")
+    return found
+
+
+def trained(run_folder, result):
+    """Path of the result of a run folder, such as its "task".
+
+    Raises:
+        ValueError: it is no run folder, or its training has not ended.
+    """
+    folder = Path(run_folder)
+    read_settings(folder)
+    if not (folder / result).exists():
+        raise ValueError(f"run: the training in {folder} has not ended: run the train command")
+    return folder / result
+
+
 def write_json(file, value):
     """Write JSON so that the file is whole or absent."""
     temporary = file.with_name(f".{file.name}.writing")

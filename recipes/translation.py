@@ -13,13 +13,21 @@ line-parallel files of your own. Results with their commands, minutes and seeds:
 
 import dataclasses
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-from recipes.cli import option, run
-from recipes.runs import next_version, open_run, read_settings, write_json
+from recipes.cli import answer_lines, option, run
+from recipes.exports import print_answers
+from recipes.runs import (
+    is_trained,
+    next_version,
+    open_run,
+    read_settings,
+    settings_as,
+    trained,
+    write_json,
+)
+from recipes.training import begin, fit, jit
 
 FILES = {"nargs": 2, "metavar": ("SOURCE", "TARGET"), "type": str}
 SENTENCES = (
@@ -103,47 +111,29 @@ class All(Train):
 
 def train(settings):
     """Train a model with fit(); the same command goes on after a stop."""
-    import keras
-
     import zoo
 
-    keras.config.set_dtype_policy(settings.precision)
-    keras.utils.set_random_seed(settings.seed)
+    begin(settings)
     with open_run(settings) as folder:
-        if (folder / "task").exists():
-            print(f"{folder} is trained already: evaluate it, or give another folder by --run")
+        if is_trained(folder, "task"):
             return
         files = data_files(settings, folder)
         translator = start_translator(settings, folder, files)
         batches, dev_batches = make_batches(settings, folder, files, translator)
         model = compiled_model(settings, translator)
     last_weights = zoo.training.LastWeights(folder / "weights", settings.average)
-    checkpoint = zoo.training.Checkpoint(
-        folder / "checkpoints",
-        settings.seed,
-        callbacks=[
-            zoo.training.TokensPerSecond(),
-            zoo.training.JsonLinesLog(folder / "log.jsonl"),
-            zoo.training.TensorBoardScalars(folder / "tensorboard"),
-            last_weights,
-        ],
-    )
-    batches.first_epoch = checkpoint.restore(model)
-    began = time.time()
     copies = zoo.text.Twice if settings.r_drop else lambda plain: plain
-    model.fit(
+    fit(
+        settings,
+        folder,
+        model,
         copies(batches),
-        epochs=settings.epochs,
-        initial_epoch=batches.first_epoch,
-        steps_per_epoch=batches.steps_per_epoch,
+        before=[zoo.training.TokensPerSecond()],
+        after=[last_weights],
         validation_data=copies(dev_batches),
-        callbacks=checkpoint.callbacks,
-        shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
     )
     zoo.training.load_average(model, last_weights.files)
     translator.save(folder / "task")
-    print(f"trained {model.count_params():,} parameters in {(time.time() - began) / 60:.1f} min")
 
 
 def make_batches(settings, folder, files, translator):
@@ -167,8 +157,6 @@ def make_batches(settings, folder, files, translator):
 
 def compiled_model(settings, translator):
     """The model with its loss, ready for fit()."""
-    import keras
-
     import zoo
 
     # Batches carry weights that sum to the number of accumulated batches over an update's tokens,
@@ -181,7 +169,7 @@ def compiled_model(settings, translator):
         optimizer(settings),
         loss,
         weighted_metrics=[zoo.training.TokenLoss(loss), zoo.training.TokenCount()],
-        jit_compile="auto" if keras.backend.backend() == "jax" else False,
+        jit_compile=jit(),
     )
     return translator.model
 
@@ -290,11 +278,7 @@ def load_translator(run_folder):
     """The trained Translator of a run folder."""
     import zoo
 
-    folder = Path(run_folder)
-    read_settings(folder)
-    if not (folder / "task").exists():
-        raise ValueError(f"run: the training in {folder} has not ended: run the train command")
-    return zoo.load(folder / "task")
+    return zoo.load(trained(run_folder, "task"))
 
 
 def evaluate(settings):
@@ -334,9 +318,7 @@ def evaluate(settings):
 
 def split_files(run_folder, split):
     """The files of a split that a run was trained with."""
-    found = read_settings(run_folder)
-    known = {field.name for field in dataclasses.fields(Train)}
-    files = data_files(Train(**{n: v for n, v in found.items() if n in known}), Path(run_folder))
+    files = data_files(settings_as(Train, read_settings(run_folder)), Path(run_folder))
     if split not in files:
         raise ValueError(f"the run was given no files for {split}: give them by --test")
     return files[split]
@@ -346,14 +328,9 @@ def predict(settings):
     """Translate the lines of standard input."""
     translator = load_translator(settings.run)
     how = (settings.beam_size, settings.length_penalty, settings.batch_size)
-    lines = []
-    for line in sys.stdin:
-        lines.append(line.rstrip("\n"))
-        if len(lines) == settings.batch_size or sys.stdin.isatty():
-            print(*translator(lines, *how), sep="\n", flush=True)
-            lines = []
-    if lines:
-        print(*translator(lines, *how), sep="\n", flush=True)
+    answer_lines(
+        settings.batch_size, lambda lines: print(*translator(lines, *how), sep="\n", flush=True)
+    )
 
 
 def export(settings):
@@ -365,25 +342,11 @@ def export(settings):
     return folder
 
 
-def translate_through(folder, sentences):
-    """Print translations made by a SavedModel in a process that has TensorFlow alone."""
-    program = (
-        "import sys, tensorflow as tf, tensorflow_text\n"
-        "model = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
-        "found = model(text=tf.constant(sys.argv[2:]))\n"
-        "for source, text, score in zip(sys.argv[2:], found['text'], found['score']):\n"
-        "    print(f'{source}\\n  -> {text.numpy().decode()}  ({score.numpy():.3f})')\n"
-    )
-    subprocess.run([sys.executable, "-c", program, str(folder), *sentences], check=True)
-
-
 def everything(settings):
     """Train, evaluate, export, and translate through the export: the main job."""
-    out = settings.out
-    found = {f.name: getattr(settings, f.name) for f in dataclasses.fields(Train)}
-    train(Train(**found))
+    train(settings_as(Train, settings))
     evaluate(Evaluate(run=settings.run))
-    folder = export(Export(run=settings.run, out=out))
+    folder = export(settings_as(Export, settings))
     sources = SENTENCES
     if settings.train or settings.data != "spoken_calendar":
         import itertools
@@ -392,7 +355,7 @@ def everything(settings):
 
         source_file = split_files(settings.run, "dev")[0]
         sources = list(itertools.islice(zoo.text.read_lines(source_file), 3))
-    translate_through(folder, sources)
+    print_answers(folder, "text", sources)
 
 
 VERBS = {

@@ -5,6 +5,7 @@ import io
 import pytest
 
 from tests.loader import CannotBuild, Server, build
+from tests.serving.calls import in_process, in_server
 
 SENTENCES = [
     "a red cat sat on the old mat",
@@ -105,3 +106,18 @@ def serve():
     except CannotBuild as reason:
         pytest.skip(str(reason))
     return Server
+
+
+@pytest.fixture(scope="module")
+def server(exported, serve):
+    """The C++ program with the folder that the module's fixture `exported` gives."""
+    with serve(exported, threads=(1, 1)) as server:
+        yield server
+
+
+@pytest.fixture(params=["python", "c++"])
+def predict(request, exported):
+    """Calls `exported` in both loaders: (inputs, signature name) -> {output name: array}."""
+    if request.param == "python":
+        return in_process(exported)
+    return in_server(request.getfixturevalue("server"))

@@ -35,27 +35,9 @@ def exported(filler, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(exported, serve):
-    with serve(exported, threads=(1, 1)) as server:
-        yield server
-
-
-@pytest.fixture(params=["python", "c++"])
-def predict(request, exported, tf):
-    """Calls the export: texts -> {output name: array}."""
-    if request.param == "c++":
-        server = request.getfixturevalue("server")
-        return lambda texts: server.predict({"text": np.array(texts, object)})
-    import tensorflow_text  # noqa: F401
-
-    signature = tf.saved_model.load(str(exported)).signatures["serving_default"]
-
-    def predict(texts):
-        outputs = signature(text=tf.constant(texts, tf.string))
-        return {key: value.numpy() for key, value in outputs.items()}
-
-    return predict
+@pytest.fixture
+def fill(predict):
+    return lambda texts: predict({"text": texts})
 
 
 def assert_row(outputs, row, expected):
@@ -70,32 +52,32 @@ def assert_row(outputs, row, expected):
     assert (scores[length:] == 0).all()
 
 
-def test_gives_the_tokens_of_the_task(predict, filler):
-    outputs = predict(TEXTS)
+def test_gives_the_tokens_of_the_task(fill, filler):
+    outputs = fill(TEXTS)
     assert outputs["tokens"].shape == outputs["scores"].shape == (len(TEXTS), 3, K)
     assert outputs["length"].tolist() == [1, 1, 3, 1, 1]
     for row, expected in enumerate(filler(TEXTS, k=K)):
         assert_row(outputs, row, expected)
 
 
-def test_rows_do_not_depend_on_each_other(predict, filler):
+def test_rows_do_not_depend_on_each_other(fill, filler):
     for text, expected in zip(TEXTS, filler(TEXTS, k=K), strict=True):
-        assert_row(predict([text]), 0, expected)
+        assert_row(fill([text]), 0, expected)
 
 
-def test_texts_without_a_mask_have_the_length_0(predict, filler):
-    outputs = predict(["", TEXTS[0], "good", "bad " * 30 + "[MASK]"])
+def test_texts_without_a_mask_have_the_length_0(fill, filler):
+    outputs = fill(["", TEXTS[0], "good", "bad " * 30 + "[MASK]"])
     assert outputs["length"].tolist() == [0, 1, 0, 0]
     for row, expected in enumerate([[], filler(TEXTS[:1], k=K)[0], [], []]):
         assert_row(outputs, row, expected)
     for texts in ([], [""], ["", "good"]):
-        outputs = predict(texts)
+        outputs = fill(texts)
         assert outputs["length"].tolist() == [0] * len(texts)
         assert outputs["tokens"].shape == outputs["scores"].shape == (len(texts), 0, K)
 
 
-def test_invalid_utf8_is_a_replacement_character(predict):
-    broken, whole = predict([b"a \xff [MASK]"]), predict(["a \ufffd [MASK]"])
+def test_invalid_utf8_is_a_replacement_character(fill):
+    broken, whole = fill([b"a \xff [MASK]"]), fill(["a \ufffd [MASK]"])
     assert broken["tokens"].tolist() == whole["tokens"].tolist()
 
 

@@ -1,9 +1,9 @@
 """A QuestionAnswerer as a SavedModel: the answers of the task, from every backend and loader."""
 
-import keras
 import numpy as np
 import pytest
 
+from tests.serving.calls import in_process, only_in_process
 from tests.small_bert import WORDS, small_model, small_tokenizer
 from zoo.models import BERTSpanSelector
 from zoo.serving import op_types, warmup
@@ -26,10 +26,6 @@ CONTEXTS = [
     words(397),  # more windows than are read at a time
 ]
 
-only_in_process = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="one export through a process is enough"
-)
-
 
 def make(**settings):
     model = small_model(BERTSpanSelector)
@@ -50,37 +46,9 @@ def exported(answerer, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(exported, serve):
-    with serve(exported, threads=(1, 1)) as server:
-        yield server
-
-
-def loaded(tf, folder):
-    """Calls an export in this process: (questions, contexts) -> {output name: array}."""
-    import tensorflow_text  # noqa: F401
-
-    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
-
-    def predict(questions, contexts):
-        texts = (tf.constant(texts, tf.string) for texts in (questions, contexts))
-        outputs = serve(**dict(zip(("question", "context"), texts, strict=True)))
-        return {name: value.numpy() for name, value in outputs.items()}
-
-    return predict
-
-
-@pytest.fixture(params=["python", "c++"])
-def predict(request, exported, tf):
-    if request.param == "python":
-        return loaded(tf, exported)
-    server = request.getfixturevalue("server")
-
-    def call(questions, contexts):
-        sides = {"question": questions, "context": contexts}
-        return server.predict({name: np.array(texts, object) for name, texts in sides.items()})
-
-    return call
+@pytest.fixture
+def ask(predict):
+    return lambda questions, contexts: predict({"question": questions, "context": contexts})
 
 
 def assert_answers(outputs, answers):
@@ -92,28 +60,28 @@ def assert_answers(outputs, answers):
     assert outputs["start"].dtype == outputs["end"].dtype == np.int32
 
 
-def test_gives_the_answers_of_the_task(predict, answerer):
+def test_gives_the_answers_of_the_task(ask, answerer):
     answers = answerer(QUESTIONS, CONTEXTS)
     assert len({answer.text for answer in answers}) > 3
-    assert_answers(predict(QUESTIONS, CONTEXTS), answers)
+    assert_answers(ask(QUESTIONS, CONTEXTS), answers)
 
 
-def test_rows_do_not_depend_on_each_other(predict, answerer):
+def test_rows_do_not_depend_on_each_other(ask, answerer):
     answers = answerer(QUESTIONS, CONTEXTS)
     for answer, *texts in zip(answers, QUESTIONS, CONTEXTS, strict=True):
-        assert_answers(predict(*([text] for text in texts)), [answer])
+        assert_answers(ask(*([text] for text in texts)), [answer])
 
 
-def test_zero_rows(predict):
-    nothing = predict([], [])
+def test_zero_rows(ask):
+    nothing = ask([], [])
     assert {name: value.shape for name, value in nothing.items()} == dict.fromkeys(
         ("answer", "score", "start", "end"), (0,)
     )
 
 
-def test_invalid_utf8_is_a_replacement_character(predict):
-    broken = predict([b"\xff?", "a"], [b"\xff a film \xff bad\xff", b"\xff"])
-    whole = predict(["\ufffd?", "a"], ["\ufffd a film \ufffd bad\ufffd", "\ufffd"])
+def test_invalid_utf8_is_a_replacement_character(ask):
+    broken = ask([b"\xff?", "a"], [b"\xff a film \xff bad\xff", b"\xff"])
+    whole = ask(["\ufffd?", "a"], ["\ufffd a film \ufffd bad\ufffd", "\ufffd"])
     for name, value in whole.items():
         assert broken[name].tolist() == value.tolist()
     text, start, end = (broken[name][0] for name in ("answer", "start", "end"))
@@ -132,13 +100,13 @@ def test_reads_windows_a_few_at_a_time(exported):
 
 
 @only_in_process
-def test_the_threshold_is_inside(tmp_path, tf):
+def test_the_threshold_is_inside(tmp_path):
     task = make()
     for task.null_threshold in np.arange(-9.0, 9.0).tolist():
         texts = [answer.text for answer in task(QUESTIONS, CONTEXTS)]
         if 2 < texts.count("") < 6:  # two contexts have no words
             break
     task.export(tmp_path / "1")
-    outputs = loaded(tf, tmp_path / "1")(QUESTIONS, CONTEXTS)
+    outputs = in_process(tmp_path / "1")({"question": QUESTIONS, "context": CONTEXTS})
     assert 2 < outputs["answer"].tolist().count(b"") < 6
     assert_answers(outputs, task(QUESTIONS, CONTEXTS))

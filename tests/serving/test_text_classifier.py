@@ -1,9 +1,9 @@
 """A TextClassifier as a SavedModel: the scores of the task, from every backend, in every loader."""
 
-import keras
 import numpy as np
 import pytest
 
+from tests.serving.calls import in_process, only_in_process
 from tests.small_bert import small_model, small_tokenizer, spread_labels
 from zoo.models import BERTClassifier
 from zoo.serving import warmup
@@ -12,10 +12,6 @@ from zoo.tasks import ManyLabels, Number, TextClassifier
 TEXTS = ["the food was good", "", "bad film! " * 20, "x\U0001f600 漢字 é", " ", "bad film!"]
 PAIRS = TEXTS[2:] + TEXTS[:2]
 NAMES = ["bad", "good", "mixed"]
-
-only_in_process = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="one export through a process is enough"
-)
 
 
 def make(labels=NAMES, num_texts=1):
@@ -35,37 +31,6 @@ def exported(classifier, tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved_models") / "classifier" / "1"
     classifier.export(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def server(exported, serve):
-    with serve(exported, threads=(1, 1)) as server:
-        yield server
-
-
-def loaded(tf, folder):
-    """Calls an export in this process: (inputs, signature name) -> {output name: array}."""
-    import tensorflow_text  # noqa: F401
-
-    model = tf.saved_model.load(str(folder))
-
-    def predict(inputs, name="serving_default"):
-        tensors = {key: tf.constant(value, tf.string) for key, value in inputs.items()}
-        return {key: out.numpy() for key, out in model.signatures[name](**tensors).items()}
-
-    return predict
-
-
-@pytest.fixture(params=["python", "c++"])
-def predict(request, exported, tf):
-    if request.param == "python":
-        return loaded(tf, exported)
-    server = request.getfixturevalue("server")
-
-    def call(inputs, name="serving_default"):
-        return server.predict({key: np.array(x, object) for key, x in inputs.items()}, name)
-
-    return call
 
 
 def example(tf, **features):
@@ -120,7 +85,7 @@ def test_ships_warm_up_requests_for_all_signatures(exported, server):  # the ser
 def test_pairs(tmp_path, tf):
     task = make(num_texts=2)
     task.export(tmp_path / "1")
-    predict = loaded(tf, tmp_path / "1")
+    predict = in_process(tmp_path / "1")
     expected = task.scores(TEXTS, PAIRS)
     outputs = predict({"text": TEXTS, "text_pair": PAIRS})
     np.testing.assert_allclose(outputs["scores"], expected, atol=1e-5)
@@ -134,11 +99,11 @@ def test_pairs(tmp_path, tf):
 def test_many_labels_and_numbers(tmp_path, tf):
     many = make(ManyLabels(NAMES, threshold=0.3))
     many.export(tmp_path / "many" / "1")
-    outputs = loaded(tf, tmp_path / "many" / "1")({"text": TEXTS})
+    outputs = in_process(tmp_path / "many" / "1")({"text": TEXTS})
     found = [tuple(x.decode() for x in row if x) for row in outputs["label"]]
     assert found == many(TEXTS)
     grade = make(Number("stars"))
     grade.export(tmp_path / "grade" / "1")
-    outputs = loaded(tf, tmp_path / "grade" / "1")({"text": TEXTS})
+    outputs = in_process(tmp_path / "grade" / "1")({"text": TEXTS})
     np.testing.assert_allclose(outputs["score"], grade(TEXTS), rtol=1e-4, atol=1e-5)
     assert set(outputs["label"]) == {b"stars"}

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.serving.calls import in_process
 from tests.small_bert import small_model, small_tokenizer
 from zoo.models import BERT
 from zoo.serving import warmup
@@ -28,22 +29,9 @@ def exported(embedder, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(exported, serve):
-    with serve(exported, threads=(1, 1)) as server:
-        yield server
-
-
-@pytest.fixture(params=["python", "c++"])
-def embed(request, exported, tf):
-    """Calls the export: texts -> its one output."""
-    if request.param == "c++":
-        server = request.getfixturevalue("server")
-        return lambda texts: server.predict({"text": np.array(texts, object)})["embedding"]
-    import tensorflow_text  # noqa: F401
-
-    signature = tf.saved_model.load(str(exported)).signatures["serving_default"]
-    return lambda texts: signature(text=tf.constant(texts, tf.string))["embedding"].numpy()
+@pytest.fixture
+def embed(predict):
+    return lambda texts: predict({"text": texts})["embedding"]
 
 
 def test_gives_the_embeddings_of_the_task(embed, embedder):
@@ -72,11 +60,10 @@ def test_invalid_utf8_is_a_replacement_character(embed):
     np.testing.assert_allclose(embed([b"a \xff film"]), embed(["a \ufffd film"]), atol=1e-6)
 
 
-def test_first_and_unnormalized(tmp_path, tf):
+def test_first_and_unnormalized(tmp_path):
     task = TextEmbedder(small_model(BERT), small_tokenizer(), pooling="first", normalize=False)
     task.export(tmp_path / "1")
-    signature = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
-    found = signature(text=tf.constant(TEXTS))["embedding"].numpy()
+    found = in_process(tmp_path / "1")({"text": TEXTS})["embedding"]
     np.testing.assert_allclose(found, task(TEXTS), rtol=1e-5, atol=1e-5)
 
 

@@ -43,28 +43,6 @@ def exported(tagger, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(exported, serve):
-    with serve(exported, threads=(1, 1)) as server:
-        yield server
-
-
-@pytest.fixture(params=["python", "c++"])
-def predict(request, exported, tf):
-    """Calls the export: (inputs, signature name) -> {output name: array}."""
-    if request.param == "c++":
-        return request.getfixturevalue("server").predict
-    import tensorflow_text  # noqa: F401
-
-    model = tf.saved_model.load(str(exported))
-
-    def predict(inputs, name="serving_default"):
-        outputs = model.signatures[name](**{key: tf.constant(x) for key, x in inputs.items()})
-        return {key: value.numpy() for key, value in outputs.items()}
-
-    return predict
-
-
 def texts(rows):
     return {
         "text": np.array([row if isinstance(row, bytes) else row.encode() for row in rows], "O")

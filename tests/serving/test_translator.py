@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.serving.calls import only_in_process
 from zoo.models import Transformer
 from zoo.serving import op_types, warmup
 from zoo.tasks import Translator
@@ -11,10 +12,6 @@ from zoo.text import train_sentencepiece
 
 TEXTS = ["a red cat", "", "the old dog ran to the red house on the mat", "two", " ", "a red cat"]
 BEAM_SIZE = 3
-
-only_in_process = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="one export through a process is enough"
-)
 
 
 @pytest.fixture(scope="module")
@@ -46,31 +43,8 @@ def exported(translator, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(exported, serve):
-    with serve(exported, threads=(1, 1)) as server:
-        yield server
-
-
-@pytest.fixture(params=["python", "c++"])
-def predict(request, exported, tf):
-    """Calls the export: predict(texts, signature name) -> {output name: array}."""
-    if request.param == "c++":
-        server = request.getfixturevalue("server")
-        return lambda texts, name: server.predict({"text": np.array(texts, object)}, name)
-    import tensorflow_text  # noqa: F401
-
-    model = tf.saved_model.load(str(exported))
-
-    def predict(texts, name):
-        outputs = model.signatures[name](text=tf.constant(texts, tf.string))
-        return {key: value.numpy() for key, value in outputs.items()}
-
-    return predict
-
-
 def test_gives_the_translations_of_the_task(predict, translator):
-    outputs = predict(TEXTS, "serving_default")
+    outputs = predict({"text": TEXTS}, "serving_default")
     texts = [text.decode() for text in outputs["text"]]
     assert texts == translator(TEXTS, beam_size=BEAM_SIZE)
     assert len(set(texts)) > 2
@@ -79,7 +53,7 @@ def test_gives_the_translations_of_the_task(predict, translator):
 
 
 def test_gives_the_n_best_of_the_task(predict, translator):
-    outputs = predict(TEXTS, "n_best")
+    outputs = predict({"text": TEXTS}, "n_best")
     assert outputs["text"].shape == outputs["score"].shape == (len(TEXTS), BEAM_SIZE)
     expected = translator.n_best(TEXTS, n=BEAM_SIZE, beam_size=BEAM_SIZE)
     for texts, scores, row in zip(outputs["text"], outputs["score"], expected, strict=True):
@@ -90,30 +64,30 @@ def test_gives_the_n_best_of_the_task(predict, translator):
 
 @pytest.mark.parametrize("name", ["serving_default", "n_best"])
 def test_rows_do_not_depend_on_each_other(predict, name):
-    together = predict(TEXTS, name)
+    together = predict({"text": TEXTS}, name)
     for row, text in enumerate(TEXTS):
-        alone = predict([text], name)
+        alone = predict({"text": [text]}, name)
         assert alone["text"].tolist() == together["text"][row : row + 1].tolist()
         np.testing.assert_allclose(alone["score"], together["score"][row : row + 1], rtol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "shape"), [("serving_default", ()), ("n_best", (BEAM_SIZE,))])
 def test_empty_texts_and_zero_rows(predict, name, shape):
-    nothing = predict([], name)
+    nothing = predict({"text": []}, name)
     assert nothing["text"].shape == nothing["score"].shape == (0, *shape)
-    empty = predict(["", ""], name)
+    empty = predict({"text": ["", ""]}, name)
     assert (empty["text"] == b"").all()
     assert (empty["score"] == 0).all()
 
 
 def test_invalid_utf8_is_a_replacement_character(predict):
-    broken = predict([b"a \xff cat", "a red cat"], "serving_default")
-    whole = predict(["a \ufffd cat", "a red cat"], "serving_default")
+    broken = predict({"text": [b"a \xff cat", "a red cat"]}, "serving_default")
+    whole = predict({"text": ["a \ufffd cat", "a red cat"]}, "serving_default")
     assert broken["text"].tolist() == whole["text"].tolist()
 
 
 def test_a_long_text_loses_its_tail(predict):
-    words = predict(["red " * 700, "red " * 900], "serving_default")
+    words = predict({"text": ["red " * 700, "red " * 900]}, "serving_default")
     assert words["text"][0] == words["text"][1]
 
 

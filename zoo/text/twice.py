@@ -20,6 +20,20 @@ class Twice(keras.utils.PyDataset):
         self.batches = batches
 
     @property
+    def steps_per_epoch(self):
+        """Of the batches that there were."""
+        return self.batches.steps_per_epoch
+
+    @property
+    def first_epoch(self):
+        """Of the batches that there were; can be set."""
+        return self.batches.first_epoch
+
+    @first_epoch.setter
+    def first_epoch(self, epoch):
+        self.batches.first_epoch = epoch
+
+    @property
     def num_batches(self):
         """As many as there were; None is endless."""
         return self.batches.num_batches
