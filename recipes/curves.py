@@ -4,6 +4,14 @@ import json
 import os
 
 
+def draw_run(folder, panels):
+    """`draw_curves` of a run folder into its curves.png, where matplotlib is installed."""
+    try:
+        draw_curves(folder / "log.jsonl", folder / "curves.png", panels)
+    except ImportError:
+        print("no curves.png: pip install matplotlib; TensorBoard draws the same curves")
+
+
 def draw_curves(log_file, picture, panels):
     """Draw metrics over the updates into a PNG, training beside dev.
 

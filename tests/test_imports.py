@@ -82,7 +82,7 @@ def test_backends_are_named_where_they_belong(file):
         assert top not in {"pickle", "recipes", "tests", "benchmarks"}, f"{file}: {name}"
         if top in BACKENDS:
             # What reads TensorFlow's own checkpoint format is TensorFlow by nature.
-            files = (ROOT / "compiled.py", ROOT / "checkpoints" / "bert_original.py")
+            files = (ROOT / "compiled.py", ROOT / "checkpoints" / "original_tensors.py")
             at_home = file in files or package_of(file) in ("serving", "text")
             assert at_home, f"{file}: {name}"
             assert not at_import, f"{file}: {name} is imported at the top"

@@ -31,6 +31,25 @@ def compiled(model, function):
     )
 
 
+def compiled_step(model, function):
+    """Compile a step that Python calls again and again: trees of tensors in, a tree out.
+
+    Unlike `compiled` it takes any trees and keeps sizes that are the same in every call; TensorFlow
+    traces once more where a size changes for the first time, and then leaves it open. JAX compiles
+    for every shape, and torch runs eagerly.
+
+    Args:
+        model: what has the `variables` that `function` reads: a model, or several as one object.
+        function: as for `compiled`, of trees.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, autograph=False, jit_compile=False, reduce_retracing=True)
+    return {"jax": _jax, "torch": _torch}[backend](model, function)
+
+
 def shapes_are_dynamic():
     """Whether a compiled loop may carry tensors whose shape changes (not so on JAX)."""
     return keras.backend.backend() != "jax"
@@ -210,7 +229,7 @@ def _jax(model, function):
             return function(*tensors)
 
     def call(*tensors):
-        tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
+        tensors = keras.tree.map_structure(ops.convert_to_tensor, tensors)
         return run([variable.value for variable in variables], tensors)
 
     return call
@@ -221,7 +240,7 @@ def _torch(model, function):
 
     def call(*tensors):
         with torch.inference_mode():
-            result = function(*(ops.convert_to_tensor(tensor) for tensor in tensors))
+            result = function(*keras.tree.map_structure(ops.convert_to_tensor, tensors))
         # Copies, because autograd refuses tensors made in inference mode, even ids to train on.
         return keras.tree.map_structure(ops.copy, result)
 

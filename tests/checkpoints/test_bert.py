@@ -18,6 +18,7 @@ from tests.bert_models import (
 )
 from zoo import checkpoints
 from zoo.checkpoints.config_json import ACTIVATIONS
+from zoo.layers import get_activation
 from zoo.models import BERT, BERTClassifier, BERTPretrainer, BERTSpanSelector, BERTTagger
 
 # The same numbers as the transformers library.
@@ -315,7 +316,7 @@ def test_an_activation_that_transformers_lacks(tmp_path):
 
 def test_activations_are_theirs():
     x = np.linspace(-3, 3, 13, dtype="float32")
-    for name in ACTIVATIONS:
+    for name, ours in ACTIVATIONS.items():
         expected = transformers.activations.ACT2FN[name](torch.tensor(x)).numpy()
-        given = to_numpy(keras.activations.get(name)(keras.ops.convert_to_tensor(x)))
+        given = to_numpy(get_activation(ours)(keras.ops.convert_to_tensor(x)))
         np.testing.assert_allclose(given, expected, atol=1e-6)

@@ -18,7 +18,7 @@ from zoo.models import BERT
         ({"pruned_heads": {"0": [1]}}, "pruned_heads must be {}"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings must be True"),
         ({"quantization_config": {"bits": 4}}, "quantization_config must be None"),
-        ({"hidden_act": "gelu_new"}, "hidden_act must be one of .*'gelu_new'"),
+        ({"hidden_act": "mish"}, "hidden_act must be one of .*'mish'"),
         ({"hidden_size": None}, "hidden_size is missing"),
         ({"num_hidden_layers": 0}, "num_layers must be a positive whole number; got 0"),
         ({"num_attention_heads": 3}, "num_heads must divide hidden_dim = 28; got 3"),

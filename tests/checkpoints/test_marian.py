@@ -201,7 +201,7 @@ def test_fields_of_an_opus_folder():
         ({"static_position_embeddings": False}, "static_position_embeddings must be True"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings must be True"),
         ({"encoder_layerdrop": 0.1}, "encoder_layerdrop must be 0.0"),
-        ({"activation_function": "gelu_new"}, "activation_function must be one of"),
+        ({"activation_function": "mish"}, "activation_function must be one of"),
         ({"decoder_vocab_size": 37}, "decoder_vocab_size must be vocab_size = 31"),
         ({"eos_token_id": [0, 1]}, "eos_token_id must be one number"),
         ({"d_model": None}, "d_model is missing"),

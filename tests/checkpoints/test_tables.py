@@ -106,3 +106,49 @@ def test_repeated_numbers_the_blocks():
         ("block_0/bias", ("layers.0.bias",)),
         ("block_1/bias", ("layers.1.bias",)),
     ]
+
+
+# Parts of unequal size, as the queries, keys and values of grouped heads.
+
+SHARED = Table(
+    (
+        Entry("dense/kernel", ("q.weight", "k.weight"), TRANSPOSED, shares=(4, 2)),
+        Entry("dense/bias", ("q.bias", "k.bias"), shares=(4, 2)),
+        Entry("bias", ("a", "b", "c"), shares=(2, 1, 2)),
+    )
+)
+
+
+def test_unequal_shares_by_hand(monkeypatch):
+    monkeypatch.setattr("keras.ops.convert_to_numpy", np.asarray)
+    ours = variables()
+    theirs = Tensors(
+        {
+            "q.weight": np.array([[1, 2], [3, 4], [5, 6], [7, 8]], "float32"),
+            "k.weight": np.array([[9, 10], [11, 12]], "float32"),
+            "q.bias": np.array([1, 2, 3, 4], "float32"),
+            "k.bias": np.array([5, 6], "float32"),
+            "a": np.array([1, 2], "float32"),
+            "b": np.array([3], "float32"),
+            "c": np.array([4, 5], "float32"),
+        }
+    )
+    load_weights(ours, theirs, SHARED, "a folder")
+    np.testing.assert_array_equal(
+        ours["dense/kernel"].value, [[1, 3, 5, 7, 9, 11], [2, 4, 6, 8, 10, 12]]
+    )
+    np.testing.assert_array_equal(ours["bias"].value, [1, 2, 3, 4, 5])
+    again = foreign_tensors(ours, SHARED)
+    assert again.keys() == theirs.keys()
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(again[name], array)
+
+
+def test_unequal_shares_that_do_not_fit():
+    equal = tensors()
+    with pytest.raises(ValueError, match="a folder does not fit the model") as caught:
+        load_weights(variables(), equal, SHARED, "a folder")
+    problems = str(caught.value).splitlines()[1:]
+    assert "  wrong shape: q.weight is (3, 2), the model needs (4, 2)" in problems
+    assert "  wrong shape: k.bias is (3,), the model needs (2,)" in problems
+    assert "  missing: b (1,)" in problems

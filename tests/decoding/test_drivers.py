@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from zoo.compiled import shapes_are_dynamic
+from zoo.compiled import compiled_step, shapes_are_dynamic
 from zoo.decoding import BeamSearch, Greedy, Sample, TopK, capacity, run, stream
 
 END, PAD = 1, 0
@@ -96,3 +97,34 @@ def test_wrong_limits_are_named(markov):
         run(SEARCHES[0], language.decode, language.cache(3), ops.zeros((2, 1), "int32"), 0)
     with pytest.raises(ValueError, match=r"row_limits must have shape \(B,\); got \(2, 1\)"):
         language.search(run, SEARCHES[0], 3, row_limits=np.ones((2, 1)))
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_compiled_step_finds_the_same(markov, search):
+    language = markov.random(num_rows=13, vocab_size=7, seed=6)
+    compiled_steps = []
+
+    def compile_step(step):
+        compiled_steps.append(step)
+        return compiled_step(keras.Sequential([]), step)
+
+    found = language.search(stream, search, 11, compile_step=compile_step)
+    assert_equal(found, language.search(stream, search, 11))
+    assert len(compiled_steps) == 1
+
+
+def test_what_has_ended_goes_on_no_more(markov):
+    language = markov.random(num_rows=5, vocab_size=7, seed=6)
+    search = Sample(END, PAD, num_samples=2, seed=5)
+    whole = language.search(stream, search, 11)
+
+    def has_ended(result):  # a sequence that holds a 3
+        ids = ops.convert_to_numpy(result.ids)
+        return (ids == 3).any(axis=-1)
+
+    found = language.search(stream, search, 11, has_ended=has_ended)
+    for row, k in np.ndindex(5, 2):
+        ids = whole.ids[row, k, : whole.lengths[row, k]].tolist()
+        expected = ids[: ids.index(3) + 1] if 3 in ids else ids
+        assert found.ids[row, k, : found.lengths[row, k]].tolist() == expected
+    assert (found.lengths < whole.lengths).any()

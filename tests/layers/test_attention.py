@@ -262,6 +262,20 @@ def test_a_seeded_initializer_gives_the_same_layer_twice():
         np.testing.assert_allclose(to_numpy(a), to_numpy(b), atol=0)
 
 
+@pytest.mark.parametrize("cross", [False, True])
+def test_the_last_product_may_have_an_initializer_of_its_own(cross):
+    half = keras.initializers.Constant(0.5)
+    layer = MultiHeadAttention(2, cross=cross, kernel_initializer="ones", output_initializer=half)
+    for each in (layer, MultiHeadAttention.from_config(layer.get_config())):
+        each.build((None, None, D))
+        assert (to_numpy(each.output_projection.kernel) == 0.5).all()
+        others = [each.query, each.key_value] if cross else [each.query_key_value]
+        assert all((to_numpy(dense.kernel) == 1).all() for dense in others)
+    layer = MultiHeadAttention(2, cross=cross, kernel_initializer="ones")
+    layer.build((None, None, D))
+    assert (to_numpy(layer.output_projection.kernel) == 1).all()
+
+
 # LoRA and int8 come from Dense.
 
 

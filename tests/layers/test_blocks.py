@@ -91,6 +91,22 @@ def test_stacks_are_their_blocks_one_after_the_other(rng, x, context, mask):
     np.testing.assert_allclose(to_numpy(y), expected, atol=2e-5, rtol=1e-5)
 
 
+def test_configurations_keep_what_is_computed_again(x):
+    stack = DecoderStack([decoder_block("pre", cross=False)], "rms", 1e-4, rematerialize=True)
+    config = stack.get_config()
+    assert config["rematerialize"] is True
+    again = DecoderStack.from_config(config)
+    assert again.rematerialize
+    assert again.get_config() == config
+    assert not DecoderStack([decoder_block()]).rematerialize
+    built(stack)
+    built(again)
+    y = run(stack, x, attention_mask=CAUSAL)
+    np.testing.assert_allclose(run(again, x, attention_mask=CAUSAL), y, atol=1e-6)
+    again.rematerialize = False
+    np.testing.assert_allclose(run(again, x, attention_mask=CAUSAL), y, atol=1e-6)
+
+
 def test_every_sublayer_has_an_add_and_norm_of_its_own():
     block = built(decoder_block(), (None, None, D), (None, None, E))
     norms = [variable for variable in block.weights if "add_norm" in variable.path]

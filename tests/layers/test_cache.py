@@ -89,3 +89,28 @@ def test_a_cache_without_slots_is_used_once(rng):
     ):
         with pytest.raises(ValueError, match="capacity=0"):
             used.check_room(2)
+
+
+def test_places_in_documents_by_hand(rng):
+    cache = some_cache(rng, num_beams=1, capacity=0, index=0)
+    documents = ops.convert_to_tensor(np.array([[3, 3, 7, 7], [1, 1, 1, 1]], "int32"))
+    place = cache.place_in_documents(documents)
+    assert to_numpy(place.positions).tolist() == [[0, 1, 0, 1], [0, 1, 2, 3]]
+    assert to_numpy(place.mask)[0].astype(int).tolist() == [
+        [1, 0, 0, 0],
+        [1, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 1, 1],
+    ]
+    real = ops.convert_to_tensor(np.array([[1, 1, 0, 1], [0, 0, 1, 1]], bool))
+    place = cache.place_in_documents(documents, real)
+    positions = to_numpy(place.positions)
+    assert (positions[0, [0, 1, 3]].tolist(), positions[1, 2:].tolist()) == ([0, 1, 0], [0, 1])
+    assert (positions >= 0).all()
+    assert to_numpy(place.mask)[0].astype(int).tolist() == [
+        [1, 0, 0, 0],
+        [1, 1, 0, 0],
+        [0, 0, 0, 0],
+        [0, 0, 0, 1],
+    ]
+    assert place.visible is cache.beam["visible"]

@@ -1,5 +1,6 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 
@@ -61,6 +62,20 @@ def test_gate_and_value_are_initialized_each_by_its_own_fan():
     assert np.abs(gate - value).max() > 1e-2
     for part in (gate, value):
         assert abs(part.std() / math.sqrt(2 / (128 + 256)) - 1) < 0.03
+
+
+@pytest.mark.parametrize("cls", [FeedForward, GatedFeedForward])
+def test_the_second_kernel_may_have_an_initializer_of_its_own(cls):
+    layer = cls(5, kernel_initializer="ones", output_initializer=keras.initializers.Constant(0.5))
+    layer.build((None, None, 3))
+    assert (to_numpy(layer.inner.kernel) == 1).all()
+    assert (to_numpy(layer.outer.kernel) == 0.5).all()
+    again = cls.from_config(layer.get_config())
+    again.build((None, None, 3))
+    assert (to_numpy(again.outer.kernel) == 0.5).all()
+    layer = cls(5, kernel_initializer="ones")
+    layer.build((None, None, 3))
+    assert (to_numpy(layer.outer.kernel) == 1).all()
 
 
 def test_bad_arguments():

@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 
 from tests.backends import to_numpy
-from zoo.layers import causal_mask, key_mask, not_padding, positions_of, slot_mask
+from zoo.layers import causal_mask, document_mask, key_mask, not_padding, positions_of, slot_mask
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
@@ -20,6 +20,14 @@ def test_key_mask_has_one_row_for_all_queries():
 
 def test_causal_mask_by_hand():
     assert to_numpy(causal_mask(3)).astype(int).tolist() == [[[1, 0, 0], [1, 1, 0], [1, 1, 1]]]
+
+
+def test_document_mask_by_hand():
+    documents = ops.convert_to_tensor(np.array([[5, 5, 0], [2, 9, 2]], "int32"))
+    assert to_numpy(document_mask(documents)).astype(int).tolist() == [
+        [[1, 0, 0], [1, 1, 0], [0, 0, 1]],
+        [[1, 0, 0], [0, 1, 0], [1, 0, 1]],
+    ]
 
 
 def test_positions_wherever_the_padding_is():

@@ -116,3 +116,78 @@ def test_rotary_scores_depend_on_the_distance_alone(rng, layout):
 def test_rotary_needs_pairs():
     with pytest.raises(ValueError, match="rotary positions need an even head_dim; got 5"):
         RotaryPositions()(ops.ones((1, 1, 1, 5)), [[0]])
+
+
+# Scaled rotary positions.
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 31,
+}
+
+
+def turned_by(rotary, size, position=1):
+    """The angles, modulo 2 pi, by which `rotary` turns the pairs of a head at a position."""
+    heads = np.zeros((1, 1, 1, size), "float32")
+    heads[..., : size // 2] = 1  # (1, 0) in each pair becomes (cos, sin)
+    turned = to_numpy(rotary(ops.convert_to_tensor(heads), [[position]]))[0, 0, 0]
+    return np.arctan2(turned[size // 2 :], turned[: size // 2])
+
+
+def test_linear_scaling_squeezes_positions(rng):
+    heads = ops.convert_to_tensor(rng.normal(size=(2, 3, 5, 14)).astype("float32"))
+    positions = ops.convert_to_tensor(3 * np.arange(5)[None])
+    scaled = RotaryPositions(scaling={"type": "linear", "factor": 3.0})(heads, positions)
+    plain = RotaryPositions()(heads, ops.arange(5)[None])
+    np.testing.assert_allclose(to_numpy(scaled), to_numpy(plain), atol=1e-5)
+
+
+def test_llama3_scaling_by_hand():
+    # Within 31 positions the first pair turns 31 / 2 pi = 4.93 times, more than 4: it is kept. With
+    # base 8 the second turns 4.93 / sqrt(8) = 1.74 times: a mixture. With base 1e6 it turns less
+    # than once: an eighth.
+    angles = turned_by(RotaryPositions(8.0, scaling=LLAMA3), 4)
+    kept = (31 / (2 * math.pi) / math.sqrt(8) - 1) / 3
+    frequency = 1 / math.sqrt(8)
+    expected = [1.0, kept * frequency + (1 - kept) * frequency / 8]
+    np.testing.assert_allclose(angles, expected, atol=1e-6)
+    angles = turned_by(RotaryPositions(1e6, scaling=LLAMA3), 4, position=4)
+    np.testing.assert_allclose(angles[1], 4 * 1e-3 / 8, atol=1e-7)
+
+
+@pytest.mark.parametrize("scaling", [{"rope_type": "linear", "factor": 2.5}, LLAMA3])
+@pytest.mark.parametrize("base", [10000.0, 50.0])
+def test_scaled_frequencies_are_those_of_transformers(scaling, base):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.LlamaConfig(
+        hidden_size=26, num_attention_heads=1, rope_parameters={**scaling, "rope_theta": base}
+    )
+    function = transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS[scaling["rope_type"]]
+    expected, factor = function(config)
+    assert factor == 1.0
+    angles = turned_by(RotaryPositions(base, scaling=scaling), 26)
+    np.testing.assert_allclose(angles, expected.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        ({"rope_type": "yarn", "factor": 2.0}, r"of type \('linear', 'llama3'\); got .*yarn"),
+        ({}, "rotary scaling must be of type"),
+        ({"type": "linear"}, r"of type 'linear' lacks \['factor'\]"),
+        ({**LLAMA3, "factor": None}, r"of type 'llama3' lacks \['factor'\]"),
+    ],
+)
+def test_bad_scalings(scaling, message):
+    with pytest.raises(ValueError, match=message):
+        RotaryPositions(scaling=scaling)
+
+
+def test_scaling_is_in_the_configuration():
+    rotary = RotaryPositions(17.0, "interleaved", LLAMA3)
+    again = RotaryPositions.from_config(rotary.get_config())
+    assert again.get_config() == rotary.get_config()
+    assert again.get_config()["scaling"] == LLAMA3

@@ -1,13 +1,12 @@
 import dataclasses
 import functools
-import math
 
 import keras
 import numpy as np
 import pytest
 
 from tests.backends import randomize, to_numpy
-from zoo.compiled import compiled
+from tests.models_on_ids import forward, num_numbers, without_values
 from zoo.layers import record_attention
 from zoo.models import BERT, BERTConfig
 
@@ -26,15 +25,6 @@ SMALL = {
 def small(**overrides):
     """A model with random weights in every variable."""
     return randomize(BERT(BERTConfig(**{**SMALL, **overrides})), scale=0.4)
-
-
-@functools.cache
-def compiled_forward(model, *names):
-    return compiled(model, lambda *tensors: model(dict(zip(names, tensors, strict=True))))
-
-
-def forward(model, **inputs):
-    return to_numpy(compiled_forward(model, *inputs)(*inputs.values()))
 
 
 @pytest.fixture
@@ -145,9 +135,8 @@ def test_rows_of_padding_alone_give_numbers():
 )
 def test_sizes(size, num_layers, hidden, heads, millions):
     # Variables without values: "large" would fill 1.3 GB.
-    with keras.StatelessScope(initialize_variables=False):
-        model = BERT.from_size(size, name="reader")
-        count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    model = without_values(lambda: BERT.from_size(size, name="reader"))
+    count = num_numbers(model.trainable_variables)
     config = model.config
     assert (config.num_layers, config.hidden_dim, config.num_heads) == (num_layers, hidden, heads)
     assert config.feed_forward_dim == 4 * hidden

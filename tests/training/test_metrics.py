@@ -162,3 +162,11 @@ def test_config_round_trip():
         copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
         assert copy.get_config() == metric.get_config()
         assert type(copy) is type(metric)
+
+
+def test_a_count_that_was_read_stays():
+    metric = TokenCount()
+    metric.update_state(np.ones((2, 3)), np.zeros((2, 3, 5)))
+    found = metric.result()
+    metric.reset_state()
+    assert float(found) == 6

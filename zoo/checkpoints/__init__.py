@@ -13,6 +13,7 @@ from zoo.checkpoints.bert import (
 )
 from zoo.checkpoints.bert_table import PARTS as BERT_PARTS
 from zoo.checkpoints.generation import GenerationSettings
+from zoo.checkpoints.gpt import open_gpt, write_gpt
 from zoo.checkpoints.hub import pretrained_folder
 from zoo.checkpoints.marian import config_from_marian, config_to_marian, marian_table
 from zoo.checkpoints.safetensors_folder import TensorFiles, read_json, write_folder_files
@@ -44,10 +45,12 @@ __all__ = [
     "marian_table",
     "named_weights",
     "open_bert",
+    "open_gpt",
     "pretrained_folder",
     "read_json",
     "read_weights",
     "write_bert",
     "write_folder_files",
+    "write_gpt",
     "write_weights",
 ]

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from zoo.checkpoints.bert_original import open_original
 from zoo.checkpoints.bert_table import BertCheckpoint, HuggingFaceNames, bert_table
 from zoo.checkpoints.config_json import (
-    check_activation,
     check_required,
     read_activation,
     refuse,
     renamed_fields,
+    stored_activation,
 )
 from zoo.checkpoints.safetensors_folder import (
     CONFIG_FILE,
@@ -130,12 +130,11 @@ def config_to_bert(fields, architecture, labels=(), problem_type=None):
     Raises:
         ValueError: an activation that the transformers library has not.
     """
-    check_activation(fields["activation"], "BERT")
     config = {
         "architectures": [architecture],
         "model_type": _REQUIRED["model_type"],
         **{theirs: fields[ours] for ours, theirs in _SAME.items()},
-        "hidden_act": fields["activation"],
+        "hidden_act": stored_activation(fields["activation"], "BERT"),
         "classifier_dropout": fields["classifier_dropout"],
         "dtype": "float32",
     }

@@ -1,11 +1,7 @@
 """BERT as github.com/google-research/bert released it: TensorFlow checkpoints."""
 
-from collections.abc import Mapping
-
+from zoo.checkpoints.original_tensors import OriginalTensors, find_original
 from zoo.checkpoints.tables import TRANSPOSED, Entry
-
-_USUAL = "bert_model.ckpt"
-_STATE = ("/adam_m", "/adam_v")  # of the optimizer, beside each variable
 
 
 class OriginalNames:
@@ -43,49 +39,6 @@ class OriginalNames:
         )
 
 
-class OriginalTensors(Mapping):
-    """The tensors of a TensorFlow checkpoint, without the optimizer's: {name: numpy array}.
-
-    Args:
-        prefix: path of the checkpoint without ".index" and ".data-00000-of-00001".
-
-    Raises:
-        ValueError: a file is damaged or missing; the message names the checkpoint.
-    """
-
-    def __init__(self, prefix):
-        import tensorflow as tf  # its own format: nothing else reads it
-
-        self._prefix = prefix
-        # A missing data file is a NotFoundError, another format a DataLossError.
-        self._errors = (tf.errors.OpError, RuntimeError)
-        try:
-            self._reader = tf.train.load_checkpoint(str(prefix))
-            shapes = self._reader.get_variable_to_shape_map()
-        except self._errors as error:
-            raise ValueError(f"{prefix} is damaged or no checkpoint: {error}") from error
-        self._shapes = {
-            name: tuple(shape) for name, shape in shapes.items() if not name.endswith(_STATE)
-        }
-
-    def __getitem__(self, name):
-        self._shapes[name]  # KeyError
-        try:
-            return self._reader.get_tensor(name)
-        except self._errors as error:
-            raise ValueError(f"{self._prefix} is damaged at {name}: {error}") from error
-
-    def __iter__(self):
-        return iter(self._shapes)
-
-    def __len__(self):
-        return len(self._shapes)
-
-    def shape(self, name):
-        """Shape of a tensor, without reading it."""
-        return self._shapes[name]
-
-
 def open_original(folder):
     """Names and tensors of the only checkpoint in `folder`, or of `bert_model.ckpt`.
 
@@ -93,15 +46,7 @@ def open_original(folder):
         FileNotFoundError: there is none, or there are several.
         ValueError: it is damaged.
     """
-    found = sorted(file.name.removesuffix(".index") for file in folder.glob("*.index"))
-    if _USUAL in found:
-        found = [_USUAL]
-    if len(found) != 1:
-        raise FileNotFoundError(
-            f"{folder} must hold {_USUAL}.index and {_USUAL}.data-00000-of-00001, or one "
-            f"checkpoint of another name; found {found or 'none'}"
-        )
-    return OriginalNames(), OriginalTensors(folder / found[0])
+    return OriginalNames(), OriginalTensors(find_original(folder, "bert_model.ckpt"))
 
 
 def _path(name):

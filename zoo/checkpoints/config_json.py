@@ -1,7 +1,14 @@
 """Fields of a foreign `config.json`: what must have one value, and what has another name here."""
 
-# Keras has the same functions by these names.
-ACTIVATIONS = ("gelu", "relu", "silu", "swish")
+# Names of the transformers library: our name of the same function.
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "swish",
+}
 
 
 def check_required(config, required):
@@ -27,20 +34,33 @@ def renamed_fields(config, names):
     return fields
 
 
+def one_id(value, vocab_size):
+    """A special id of a `config.json` as one id of the vocabulary: the first where there are
+    several, None where there is none (-1, or the default of a larger vocabulary)."""
+    value = value[0] if isinstance(value, list) and value else value
+    return value if isinstance(value, int) and 0 <= value < vocab_size else None
+
+
 def read_activation(config, name):
-    """The activation in the field `name`, one that Keras has too."""
+    """Our name of the activation in the field `name`."""
     if config[name] not in ACTIVATIONS:
-        refuse(name, config[name], f"one of {ACTIVATIONS}")
-    return config[name]
+        refuse(name, config[name], f"one of {tuple(ACTIVATIONS)}")
+    return ACTIVATIONS[config[name]]
 
 
-def check_activation(activation, model):
-    """Raise ValueError unless `activation` can be stored for a model of the kind `model`."""
-    if activation not in ACTIVATIONS:
+def stored_activation(activation, model):
+    """The transformers library's name of `activation`, for a model of the kind `model`.
+
+    Raises:
+        ValueError: it has none.
+    """
+    theirs = [name for name, ours in ACTIVATIONS.items() if ours == activation]
+    if not theirs:
         raise ValueError(
-            f"activation must be one of {ACTIVATIONS} to be stored as a {model} model; got "
-            f"{activation!r}"
+            f"activation must be one of {tuple(dict.fromkeys(ACTIVATIONS.values()))} to be stored "
+            f"as a {model} model; got {activation!r}"
         )
+    return theirs[0]
 
 
 def refuse(name, given, allowed):

@@ -4,11 +4,11 @@ stores it: configuration and names of tensors."""
 import dataclasses
 
 from zoo.checkpoints.config_json import (
-    check_activation,
     check_required,
     read_activation,
     refuse,
     renamed_fields,
+    stored_activation,
 )
 from zoo.checkpoints.tables import ONE_ROW, Entry, Table, linear, repeated
 
@@ -103,7 +103,6 @@ def config_to_marian(fields, num_positions=1024):
                 "A model meant for it is made with "
                 + ", ".join(f"{each}={needed!r}" for each, needed in _FIXED.items())
             )
-    check_activation(fields["activation"], "Marian")
     fields = {
         **fields,
         "decoder_num_heads": fields["decoder_num_heads"] or fields["num_heads"],
@@ -115,7 +114,7 @@ def config_to_marian(fields, num_positions=1024):
         "architectures": ["MarianMTModel"],
         **{name: value for name, value in _REQUIRED.items() if value is not None},
         **{theirs: fields[ours] for ours, theirs in _SAME.items()},
-        "activation_function": fields["activation"],
+        "activation_function": stored_activation(fields["activation"], "Marian"),
         "vocab_size": source or fields["vocab_size"],
         "decoder_vocab_size": fields["vocab_size"],
         "share_encoder_decoder_embeddings": source is None,

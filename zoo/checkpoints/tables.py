@@ -5,6 +5,7 @@ numbers, in both directions. It sees variable paths, never model classes.
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 from keras import ops
@@ -56,6 +57,7 @@ class Entry:
         copies: foreign names that may hold the same numbers once more (tied weights). Read where
             the first name is absent, checked where it is present, never written.
         zeros_if_absent: whether a file without the tensors means zeros.
+        shares: relative sizes of `tensors` on the variable's last axis; (): equal parts.
     """
 
     variable: str
@@ -63,6 +65,7 @@ class Entry:
     layout: Layout = AS_IS
     copies: tuple[str, ...] = ()
     zeros_if_absent: bool = False
+    shares: tuple[int, ...] = ()
 
     def numbered(self, number):
         """The same with {i} replaced by `number`."""
@@ -75,9 +78,21 @@ class Entry:
             self, variable=variable, tensors=tuple(tensors), copies=tuple(copies)
         )
 
-    def their_shape(self, shape):
-        """Shape of each foreign tensor for a variable of `shape`."""
-        return self.layout.their_shape((*shape[:-1], shape[-1] // len(self.tensors)))
+    def their_shapes(self, shape):
+        """{foreign name: shape} for a variable of `shape`."""
+        ends = (0, *self.ends(shape[-1]), shape[-1])
+        sizes = [end - start for start, end in itertools.pairwise(ends)]
+        found = {
+            name: self.layout.their_shape((*shape[:-1], size))
+            for name, size in zip(self.tensors, sizes, strict=True)
+        }
+        return found | {name: found[self.tensors[0]] for name in self.copies}
+
+    def ends(self, size):
+        """Where the parts of `tensors`, but the last, end on a last axis of `size`."""
+        shares = self.shares or (1,) * len(self.tensors)
+        ends = itertools.accumulate(shares[:-1])
+        return [size * end // sum(shares) for end in ends]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +148,7 @@ def foreign_tensors(variables, table):
     found = {}
     for entry in table.entries:
         array = ops.convert_to_numpy(variables[entry.variable].value)
-        parts = np.split(array, len(entry.tensors), axis=-1)
+        parts = np.split(array, entry.ends(array.shape[-1]), axis=-1)
         for name, part in zip(entry.tensors, parts, strict=True):
             found[name] = np.ascontiguousarray(entry.layout.to_theirs(part))
     return found
@@ -154,21 +169,22 @@ def _mismatches(variables, tensors, table):
     problems = []
     for entry in table.entries:
         known.update(entry.tensors, entry.copies)
-        shape = entry.their_shape(variables[entry.variable].shape)
-        problems += _entry_mismatches(entry, shape, tensors)
+        shapes = entry.their_shapes(variables[entry.variable].shape)
+        problems += _entry_mismatches(entry, shapes, tensors)
     return problems + [f"unexpected: {name}" for name in sorted(set(tensors) - known)]
 
 
-def _entry_mismatches(entry, shape, tensors):
-    """What is wrong with the foreign tensors, each of `shape`, of one entry."""
+def _entry_mismatches(entry, shapes, tensors):
+    """What is wrong with the foreign tensors, of {name: shape} `shapes`, of one entry."""
     present = [name for name in (*entry.tensors, *entry.copies) if name in tensors]
-    wrong = [name for name in present if tensors.shape(name) != shape]
+    wrong = [name for name in present if tensors.shape(name) != shapes[name]]
     problems = [
-        f"wrong shape: {name} is {tensors.shape(name)}, the model needs {shape}" for name in wrong
+        f"wrong shape: {name} is {tensors.shape(name)}, the model needs {shapes[name]}"
+        for name in wrong
     ]
     if not (entry.zeros_if_absent or any(name in tensors for name in entry.copies)):
         absent = [name for name in entry.tensors if name not in tensors]
-        problems += [f"missing: {name} {shape}" for name in absent]
+        problems += [f"missing: {name} {shapes[name]}" for name in absent]
     if entry.copies and not wrong:
         problems += [
             f"{name} differs from {present[0]}, which it is tied to"

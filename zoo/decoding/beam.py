@@ -9,6 +9,7 @@ from zoo.decoding.penalties import LengthPenalty
 from zoo.decoding.state import (
     Result,
     State,
+    capacity,
     check_count,
     check_token_id,
     first_logits,
@@ -71,6 +72,9 @@ class BeamSearch:
             raise ValueError(
                 f"n_best must be at most beam_size = {beam_size}; got n_best = {n_best}"
             )
+
+    def slots_needed(self, num_rows, prompt_length, max_new_tokens):
+        return capacity(prompt_length, self.num_hypotheses, max_new_tokens)
 
     def start(self, decode, cache, prompt, max_new_tokens, row_limits=None):
         num_rows, num_beams, n_best = ops.shape(prompt)[0], self.num_hypotheses, self.n_best

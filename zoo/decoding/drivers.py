@@ -12,7 +12,6 @@ import keras
 from keras import ops
 
 from zoo.compiled import shapes_are_dynamic
-from zoo.decoding.state import capacity
 
 # Steps of a stage at most: fewer copy the cache more often, more read more slots of dead beams.
 _STAGE = 16
@@ -25,8 +24,8 @@ def run(search, decode, cache, prompt, max_new_tokens, row_limits=None, retire_a
         search: `Greedy`, `BeamSearch`, `Sample`, or an object like them (see
             `zoo.decoding.state`).
         decode: `decode(ids (B, T), cache) -> (logits (B, T, V), cache)`.
-        cache: a `Cache` with one hypothesis a row, such as `model.start` gives, and at least P
-            free slots; the driver makes room for the new tokens.
+        cache: a `Cache` with one hypothesis a row, such as `model.start` gives, and P free slots;
+            the driver makes room for the new tokens.
         prompt: (B, P) int32, what is fed first, the last token last.
         max_new_tokens: L, whole number or, where shapes are dynamic, () int32: the new tokens
             a row may have.
@@ -55,26 +54,54 @@ def run(search, decode, cache, prompt, max_new_tokens, row_limits=None, retire_a
     return search.finish(ops.while_loop(any_live, stage, (batch,))[0].whole())
 
 
-def stream(search, decode, cache, prompt, max_new_tokens, row_limits=None, retire_at=0.5):
+def stream(
+    search,
+    decode,
+    cache,
+    prompt,
+    max_new_tokens,
+    row_limits=None,
+    retire_at=0.5,
+    compile_step=None,
+    has_ended=None,
+):
     """Run a search from Python; yields the `Result` so far after every token.
 
     Arguments as for `run`, and the last result equals that of `run`. The sequences of `Greedy` and
     `Sample` grow by a token a step; `BeamSearch` shows what is finished.
+
+    Args:
+        compile_step: function that compiles the step, a function State -> State, or None: each runs
+            eagerly. See `zoo.compiled.compiled_step`. What was compiled for one search does for
+            another that differs in the numbers of its rows only.
+        has_ended: function `Result` -> (B, n) bool array, which sequences shall go on no more, or
+            None. The search must have a method `stop`, as `Greedy` and `Sample` do.
     """
+
+    def step(state):
+        return search.step(decode, state)
+
+    if compile_step is not None:
+        step = compile_step(step)
     state = _start(search, decode, cache, prompt, max_new_tokens, row_limits)
     batch, stop = _Batch.of(state), state.count
-    yield search.finish(state)
-    while bool(ops.any(batch.state.rows.live)):
+    while True:
+        result = search.finish(batch.whole())
+        if has_ended is not None:
+            batch = batch.stopped(search, has_ended(result))
+        yield result
+        if not bool(ops.any(batch.state.rows.live)):
+            return
         if shapes_are_dynamic() and not bool(_stage_goes_on(batch.state, retire_at, stop)):
             batch, stop = batch.renew(batch.state.rows.live), batch.state.count + _STAGE
-        batch = batch.with_state(search.step(decode, batch.state))
-        yield search.finish(batch.whole())
+        batch = batch.with_state(step(batch.state))
 
 
 def _start(search, decode, cache, prompt, max_new_tokens, row_limits):
     if not shapes_are_dynamic():
-        slots = capacity(prompt.shape[1], search.num_hypotheses, max_new_tokens)
-        cache = cache.with_capacity(slots)
+        num_rows, length = prompt.shape
+        needed = search.slots_needed(num_rows, length, max_new_tokens)
+        cache = cache.extend(max(0, needed - length))
     return search.start(decode, cache, prompt, max_new_tokens, row_limits)
 
 
@@ -130,6 +157,11 @@ class _Batch(NamedTuple):
 
         rows = keras.tree.map_structure(write, self.rows, state.rows)
         return self._replace(state=state, rows=rows)
+
+    def stopped(self, search, ended):
+        """With those hypotheses ended that have `ended`, (B, n) bool array of the whole batch."""
+        ended = ops.take(ops.convert_to_tensor(ended, dtype="bool"), self.numbers, axis=0)
+        return self.with_state(search.stop(self.state, ended))
 
     def whole(self):
         """The state with the rows of the whole batch, for `finish`."""

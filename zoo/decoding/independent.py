@@ -8,8 +8,10 @@ from zoo.decoding.constraints import best_tokens
 from zoo.decoding.noise import gumbel, row_seeds
 from zoo.decoding.penalties import LengthPenalty
 from zoo.decoding.state import (
+    History,
     Result,
     State,
+    capacity,
     check_count,
     check_token_id,
     first_logits,
@@ -30,6 +32,7 @@ class IndependentRows(NamedTuple):
     lengths: (B, K) int32; 0 while a hypothesis is open.
     log_probs: (B, K) float32, sum over the tokens.
     seeds: (B,) int32, or () where nothing is drawn.
+    filters: the `rows` of each filter.
     """
 
     live: Any
@@ -39,16 +42,21 @@ class IndependentRows(NamedTuple):
     lengths: Any
     log_probs: Any
     seeds: Any
+    filters: Any
 
 
 class _Independent:
     """start, step and finish over `choose(logits, count, rows)`, which a search defines."""
 
-    def __init__(self, num_hypotheses, end_id, pad_id, length_penalty):
+    def __init__(self, num_hypotheses, end_id, pad_id, filters, length_penalty):
         self.num_hypotheses = num_hypotheses
         self.end_id = check_token_id("end_id", end_id)
         self.pad_id = check_token_id("pad_id", pad_id)
+        self.filters = tuple(filters)
         self.length_penalty = LengthPenalty(1.0) if length_penalty is None else length_penalty
+
+    def slots_needed(self, num_rows, prompt_length, max_new_tokens):
+        return capacity(prompt_length, self.num_hypotheses, max_new_tokens)
 
     def start(self, decode, cache, prompt, max_new_tokens, row_limits=None):
         num_rows = ops.shape(prompt)[0]
@@ -64,6 +72,7 @@ class _Independent:
             lengths=ops.zeros(shape, dtype="int32"),
             log_probs=ops.zeros(shape, dtype="float32"),
             seeds=self.seeds(num_rows),
+            filters=tuple(keep.rows for keep in self.filters),
         )
         count = ops.ones((), dtype="int32")
         return State(count, cache.expand(self.num_hypotheses), self._append(rows, logits, count))
@@ -72,6 +81,14 @@ class _Independent:
         logits, cache = next_logits(decode, state, self.num_hypotheses)
         count = state.count + 1
         return State(count, cache, self._append(state.rows, logits, count))
+
+    def stop(self, state, ended):
+        """End those of the open hypotheses that `ended`, (B, K) bool, with the tokens they have."""
+        rows = state.rows
+        lengths = ops.where(ops.logical_and(rows.lengths == 0, ended), state.count, rows.lengths)
+        return state._replace(
+            rows=rows._replace(lengths=lengths, live=ops.any(lengths == 0, axis=1))
+        )
 
     def finish(self, state):
         rows = state.rows
@@ -92,6 +109,21 @@ class _Independent:
             log_probs=rows.log_probs + ops.where(is_open, log_probs, 0.0),
         )
 
+    def _filtered(self, logits, count, rows):
+        history = History(rows.tokens, count)
+        for keep, own in zip(self.filters, rows.filters, strict=True):
+            logits = keep(logits, own, history)
+        return logits
+
+    def _own_log_probs(self, logits, ids):
+        """What the model itself says of ids (B, K): logits (B, K, V) -> (B, K)."""
+        vocab_size = logits.shape[-1]
+        largest, _ = top_k(logits, 1)
+        first = ops.arange(self.num_hypotheses, dtype="int32") * vocab_size
+        flat = ops.reshape(logits, (-1, self.num_hypotheses * vocab_size))  # (B, K * V)
+        chosen = pick(flat, ids + first)[..., None]  # (B, K, 1)
+        return log_probs_of(chosen, logits, largest)[..., 0]
+
 
 class Greedy(_Independent):
     """The most probable token at every step: one sequence a row.
@@ -102,18 +134,22 @@ class Greedy(_Independent):
         length_penalty: what a sequence's log-probability is divided by to give its score; None:
             `LengthPenalty(1.0)`, the mean log-probability of a token.
         constraints: see `zoo.decoding.constraints`, applied in this order.
+        filters: see `zoo.decoding.filters`, applied in this order, before the constraints. Scores
+            are then of the model's own probabilities, before both.
     """
 
-    def __init__(self, end_id, pad_id, length_penalty=None, constraints=()):
-        super().__init__(1, end_id, pad_id, length_penalty)
+    def __init__(self, end_id, pad_id, length_penalty=None, constraints=(), filters=()):
+        super().__init__(1, end_id, pad_id, filters, length_penalty)
         self.constraints = tuple(constraints)
 
     def seeds(self, num_rows):
         return ()
 
     def choose(self, logits, count, rows):
-        log_probs, ids = best_tokens(logits, 1, self.constraints, count, rows.limits)
-        return ids[..., 0], log_probs[..., 0]
+        kept = self._filtered(logits, count, rows)
+        log_probs, ids = best_tokens(kept, 1, self.constraints, count, rows.limits)
+        ids, log_probs = ids[..., 0], log_probs[..., 0]
+        return ids, self._own_log_probs(logits, ids) if self.filters else log_probs
 
 
 class Sample(_Independent):
@@ -126,7 +162,7 @@ class Sample(_Independent):
     Args:
         end_id: the id that ends a sequence.
         pad_id: the id that fills up a result.
-        filters: functions logits (B, K, V) -> (B, K, V), applied in this order, such as
+        filters: see `zoo.decoding.filters`, applied in this order, such as
             `(Temperature(0.7), TopK(50), TopP(0.9))`.
         num_samples: sequences a row.
         seed: one whole number or () int32, of which row i gets fold(seed, i); or (B,) int32.
@@ -135,22 +171,15 @@ class Sample(_Independent):
 
     def __init__(self, end_id, pad_id, filters=(), num_samples=1, seed=0, length_penalty=None):
         num_samples = check_count("num_samples", num_samples)
-        super().__init__(num_samples, end_id, pad_id, length_penalty)
-        self.filters = tuple(filters)
+        super().__init__(num_samples, end_id, pad_id, filters, length_penalty)
         self.seed = seed
 
     def seeds(self, num_rows):
         return row_seeds(self.seed, num_rows)
 
     def choose(self, logits, count, rows):
-        kept = logits  # (B, K, V)
-        for keep in self.filters:
-            kept = keep(kept)
-        vocab_size = logits.shape[-1]
-        noise = gumbel(rows.seeds, self.num_hypotheses, count - 1, vocab_size)
+        kept = self._filtered(logits, count, rows)
+        noise = gumbel(rows.seeds, self.num_hypotheses, count - 1, logits.shape[-1])
         _, ids = top_k(kept + noise, 1)  # (B, K, 1)
-        largest, _ = top_k(logits, 1)
-        first = ops.arange(self.num_hypotheses, dtype="int32")[:, None] * vocab_size
-        flat = ops.reshape(logits, (-1, self.num_hypotheses * vocab_size))  # (B, K * V)
-        chosen = pick(flat, (ids + first)[..., 0])[..., None]  # (B, K, 1)
-        return ids[..., 0], log_probs_of(chosen, logits, largest)[..., 0]
+        ids = ids[..., 0]
+        return ids, self._own_log_probs(logits, ids)

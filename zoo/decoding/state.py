@@ -1,6 +1,7 @@
 """What every search shares: the state, the result, and the limits on a row's length.
 
-A search is an object with `num_hypotheses` and three methods over one `State`:
+A search is an object with `num_hypotheses`, a method `slots_needed(num_rows, prompt_length,
+max_new_tokens)`, the cache slots that it fills at most, and three methods over one `State`:
 
     start(decode, cache, prompt, max_new_tokens, row_limits) -> State   one token is chosen
     step(decode, state) -> State                                        one more token
@@ -31,6 +32,23 @@ class State(NamedTuple):
     count: Any
     cache: Any
     rows: Any
+
+
+class History(NamedTuple):
+    """What the hypotheses have so far.
+
+    Attributes:
+        tokens: (B, K, L) int32, the new tokens; the first `count` - 1 are there.
+        count: () int32, which token is chosen next, from 1.
+    """
+
+    tokens: Any
+    count: Any
+
+    def chosen(self):
+        """`tokens`, with -1 where there is none yet."""
+        place = ops.arange(ops.shape(self.tokens)[-1], dtype="int32")
+        return ops.where(place < self.count - 1, self.tokens, -1)
 
 
 class Result(NamedTuple):

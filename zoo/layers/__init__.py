@@ -1,5 +1,6 @@
 """Layers: attention, positions, embedding, add & norm, feed-forward, blocks and stacks."""
 
+from zoo.layers.activations import gelu_tanh, get_activation
 from zoo.layers.add_norm import AddAndNorm, make_norm
 from zoo.layers.attention import (
     MultiHeadAttention,
@@ -11,7 +12,14 @@ from zoo.layers.cache import Cache
 from zoo.layers.embedding import TokenEmbedding
 from zoo.layers.feed_forward import FeedForward, GatedFeedForward
 from zoo.layers.initializers import SideBySide
-from zoo.layers.masks import causal_mask, key_mask, not_padding, positions_of, slot_mask
+from zoo.layers.masks import (
+    causal_mask,
+    document_mask,
+    key_mask,
+    not_padding,
+    positions_of,
+    slot_mask,
+)
 from zoo.layers.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from zoo.layers.record import record_attention
 from zoo.layers.stacks import DecoderStack, EncoderStack
@@ -32,6 +40,9 @@ __all__ = [
     "SinusoidalPositions",
     "TokenEmbedding",
     "causal_mask",
+    "document_mask",
+    "gelu_tanh",
+    "get_activation",
     "key_mask",
     "make_norm",
     "masked_softmax",

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from zoo.compiled import value_at_hand
-from zoo.layers.masks import causal_mask, positions_of, slot_mask
+from zoo.layers.masks import causal_mask, document_mask, positions_of, slot_mask
 
 
 class Place(NamedTuple):
@@ -104,6 +104,22 @@ class Cache(NamedTuple):
             return Place(mask, ops.arange(length, dtype="int32")[None], visible)
         return Place(ops.logical_and(mask, real[:, None, :]), positions_of(real), visible)
 
+    def place_in_documents(self, documents, real=None):
+        """Where the tokens of rows that are packed with documents stand, in a cache without slots.
+
+        Args:
+            documents: (B, T) int, which document a token belongs to.
+            real: (B, T) bool, False for padding; None: no padding.
+
+        Returns:
+            A `Place`: attention stays within a document, and positions begin anew in each.
+        """
+        mask = document_mask(documents)
+        if real is not None:
+            mask = ops.logical_and(mask, real[:, None, :])
+        positions = ops.maximum(ops.sum(ops.cast(mask, "int32"), axis=-1) - 1, 0)
+        return Place(mask, positions, self.beam["visible"])
+
     def index_after(self, length):
         """`index` once the next T = `length` tokens are in the cache."""
         return () if self.grows else self.index + ops.cast(length, "int32")
@@ -132,13 +148,12 @@ class Cache(NamedTuple):
             beam=keras.tree.map_structure(take, self.beam),
         )
 
-    def with_capacity(self, capacity):
-        """Make it at least `capacity` slots, a whole number, by free ones at the end."""
-        missing = max(0, capacity - self.beam["visible"].shape[-1])
+    def extend(self, num_slots):
+        """Make room for more: `num_slots`, a whole number, of free slots at the end."""
 
         def pad(x):
             widths = [[0, 0] for _ in x.shape]
-            widths[2][1] = missing
+            widths[2][1] = num_slots
             return ops.pad(x, widths)
 
         return self._replace(
@@ -176,13 +191,34 @@ class Cache(NamedTuple):
         )
 
     def truncate(self, num_slots):
-        """Take the last `num_slots` slots back (steps times hypotheses): they are free again."""
+        """Take the last `num_slots` slots back (steps times hypotheses): they are free again; in a
+        cache that grows they are gone."""
         visible = self.beam["visible"]  # (B, K, C)
-        capacity = ops.cast(ops.shape(visible)[-1], "int32")
-        index = (capacity if self.grows else self.index) - num_slots
-        kept = ops.arange(ops.shape(visible)[-1], dtype="int32") < index  # (C,)
+        capacity = ops.shape(visible)[-1]
+        if self.grows:
+            kept = capacity - num_slots
+            slots = keras.tree.map_structure(lambda x: x[:, :, :kept], self.row["slots"])
+            row, beam = {**self.row, "slots": slots}, {**self.beam, "visible": visible[..., :kept]}
+            return self._replace(row=row, beam=beam)
+        index = self.index - num_slots
+        kept = ops.arange(capacity, dtype="int32") < index  # (C,)
         beam = {**self.beam, "visible": ops.logical_and(visible, kept)}
         return self._replace(beam=beam, index=index)
+
+    def forget(self, num_tokens):
+        """Hide the last tokens of each row from all its hypotheses, as if they had been padding.
+
+        Rows may forget unequally; the slots stay taken.
+
+        Args:
+            num_tokens: (B,) int32.
+        """
+        visible = self.beam["visible"]  # (B, K, C)
+        capacity = ops.cast(ops.shape(visible)[-1], "int32")
+        end = (capacity if self.grows else self.index) - num_tokens  # (B,)
+        kept = ops.arange(ops.shape(visible)[-1], dtype="int32") < end[:, None]  # (B, C)
+        beam = {**self.beam, "visible": ops.logical_and(visible, kept[:, None])}
+        return self._replace(beam=beam)
 
 
 def gather_beams(x, parents):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.layers.activations import get_activation
 from zoo.layers.arguments import positive
 from zoo.layers.projection import projection
 
@@ -15,10 +16,12 @@ class FeedForward(keras.layers.Layer):
 
     Args:
         feed_forward_dim: size of the inner layer.
-        activation: f, any Keras activation: "relu" (the paper), "gelu", "swish", or a function.
+        activation: f, any Keras activation: "relu" (the paper), "gelu", "swish", or a function;
+            or "gelu_tanh" (GPT-2).
         dropout: rate on the inner layer.
         use_bias: whether the products have biases.
         kernel_initializer: of both kernels.
+        output_initializer: of the second kernel, W2; None: `kernel_initializer`.
 
     Raises:
         ValueError: feed_forward_dim is not a positive whole number, or an unknown activation.
@@ -31,27 +34,29 @@ class FeedForward(keras.layers.Layer):
         dropout=0.0,
         use_bias=True,
         kernel_initializer="glorot_uniform",
+        output_initializer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.feed_forward_dim = positive("feed_forward_dim", feed_forward_dim)
-        self.activation = keras.activations.get(activation)
+        self.activation = get_activation(activation)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.output_initializer = keras.initializers.get(output_initializer)
 
     def build(self, x_shape):
-        self.inner = self._projection("inner", self._inner_parts(), x_shape)
+        inner = self.kernel_initializer
+        self.inner = self._projection("inner", self._inner_parts(), x_shape, inner)
         inner_shape = (*x_shape[:-1], self.feed_forward_dim)
-        self.outer = self._projection("outer", [x_shape[-1]], inner_shape)
+        outer = self.output_initializer or inner
+        self.outer = self._projection("outer", [x_shape[-1]], inner_shape, outer)
 
     def _inner_parts(self):
         return [self.feed_forward_dim]
 
-    def _projection(self, name, parts, input_shape):
-        return projection(
-            name, parts, input_shape, self.use_bias, self.kernel_initializer, self.dtype_policy
-        )
+    def _projection(self, name, parts, input_shape, initializer):
+        return projection(name, parts, input_shape, self.use_bias, initializer, self.dtype_policy)
 
     def call(self, x):
         flat = ops.reshape(x, (-1, self.outer.units))  # see `projection`
@@ -72,6 +77,7 @@ class FeedForward(keras.layers.Layer):
             "dropout": self.dropout.rate,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "output_initializer": keras.saving.serialize_keras_object(self.output_initializer),
         }
 
 

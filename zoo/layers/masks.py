@@ -23,6 +23,12 @@ def causal_mask(length):
     return ops.greater_equal(positions[:, None], positions[None, :])[None]
 
 
+def document_mask(documents):
+    """Causal attention within documents: (B, T) int, equal within each -> (B, T, T) bool."""
+    same = ops.equal(documents[:, :, None], documents[:, None, :])
+    return ops.logical_and(same, causal_mask(ops.shape(documents)[1]))
+
+
 def positions_of(real):
     """Position of every real token in its row, wherever the padding is.
 

@@ -13,13 +13,17 @@ from zoo.layers.arguments import positive
 LAYOUTS = ("interleaved", "half")
 
 
-def _angles(positions, size, base):
-    """positions (B, T) -> angles position / base^(2 i / size), modulo 2 pi, (B, T, size / 2).
+def _frequencies(size, base):
+    """base^(-2 i / size), i from 0: (size / 2,) float64, in radians a position."""
+    return float(base) ** (-2.0 * np.arange(size // 2) / size)
+
+
+def _angles(positions, frequencies):
+    """positions (B, T), frequencies (F,) -> their products modulo 2 pi, (B, T, F).
 
     In float32 an angle of 1000 is known to 3e-5 only. So positions are split into blocks of 64, and
     full turns are taken out of a block's angle beforehand, in float64.
     """
-    frequencies = float(base) ** (-2.0 * np.arange(size // 2) / size)  # (size / 2,)
     block = 64
     block_angles = np.remainder(block * frequencies + math.pi, 2 * math.pi) - math.pi
     positions = ops.cast(positions, "float32")[..., None]  # (B, T, 1)
@@ -64,7 +68,7 @@ class SinusoidalPositions(keras.layers.Layer):
         self.base = base
 
     def call(self, positions):
-        angles = _angles(positions, self.hidden_dim, self.base)  # (B, T, D/2)
+        angles = _angles(positions, _frequencies(self.hidden_dim, self.base))  # (B, T, D/2)
         sines, cosines = ops.sin(angles), ops.cos(angles)
         if self.layout == "half":
             table = ops.concatenate([sines, cosines], axis=-1)
@@ -150,21 +154,26 @@ class RotaryPositions:
         base: 10000 in the paper.
         layout: "half" pairs feature i with i + H/2 (Llama as Hugging Face stores it),
             "interleaved" pairs 2 i with 2 i + 1 (the paper).
+        scaling: how frequencies are changed for texts longer than those first trained on: the dict
+            `rope_scaling` of the transformers library, of type "linear" or "llama3"; or None.
 
     Raises:
-        ValueError: an unknown layout, or an odd head size when called.
+        ValueError: an unknown layout or scaling, or an odd head size when called.
     """
 
-    def __init__(self, base=10000.0, layout="half"):
+    def __init__(self, base=10000.0, layout="half", scaling=None):
         self.base = base
         self.layout = _check_layout(layout)
+        self.scaling = scaling
+        self._scale = frequency_scaling(scaling)
 
     def __call__(self, heads, positions):
         """heads (B, N, T, H), positions (B or 1, T) int -> (B, N, T, H)."""
         size = heads.shape[-1]
         if size % 2:
             raise ValueError(f"rotary positions need an even head_dim; got {size}")
-        angles = _angles(positions, size, self.base)[:, None]  # (B or 1, 1, T, H/2)
+        frequencies = self._scale(_frequencies(size, self.base))
+        angles = _angles(positions, frequencies)[:, None]  # (B or 1, 1, T, H/2)
         sines, cosines = (ops.cast(f(angles), heads.dtype) for f in (ops.sin, ops.cos))
         if self.layout == "half":
             first, second = ops.split(heads, 2, axis=-1)
@@ -176,8 +185,55 @@ class RotaryPositions:
         return ops.reshape(ops.stack(turned, axis=-1), ops.shape(heads))
 
     def get_config(self):
-        return {"base": self.base, "layout": self.layout}
+        return {"base": self.base, "layout": self.layout, "scaling": self.scaling}
 
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def frequency_scaling(scaling):
+    """What `scaling`, a dict or None as for `RotaryPositions`, does to frequencies: a function
+    (F,) -> (F,).
+
+    Raises:
+        ValueError: another type, or a number is missing.
+    """
+    if scaling is None:
+        return lambda frequencies: frequencies
+    kind = scaling.get("rope_type", scaling.get("type"))
+    if kind not in _SCALINGS:
+        raise ValueError(f"rotary scaling must be of type {tuple(_SCALINGS)}; got {scaling!r}")
+    function, names = _SCALINGS[kind]
+    missing = [name for name in names if not scaling.get(name)]
+    if missing:
+        raise ValueError(f"rotary scaling of type {kind!r} lacks {missing}; got {scaling!r}")
+    return lambda frequencies: function(frequencies, *(float(scaling[name]) for name in names))
+
+
+def _linear(frequencies, factor):
+    """Positions are squeezed together: "Extending context window of large language models via
+    positional interpolation" (Chen et al. 2023, arXiv:2306.15595), 2.3."""
+    return frequencies / factor
+
+
+def _llama3(frequencies, factor, low, high, length):
+    """Long waves are squeezed, short ones stay, those between are mixed: "The Llama 3 herd of
+    models" (arXiv:2407.21783), 3.2, as its code has it."""
+    turns = length * frequencies / (2 * math.pi)  # within the length first trained on
+    kept = np.clip((turns - low) / (high - low), 0.0, 1.0)
+    return kept * frequencies + (1 - kept) * frequencies / factor
+
+
+_SCALINGS = {
+    "linear": (_linear, ("factor",)),
+    "llama3": (
+        _llama3,
+        (
+            "factor",
+            "low_freq_factor",
+            "high_freq_factor",
+            "original_max_position_embeddings",
+        ),
+    ),
+}

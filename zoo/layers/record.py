@@ -35,6 +35,11 @@ def record_attention():
         _open_recorders.pop()
 
 
+def recording():
+    """Whether a recorder is open."""
+    return bool(_open_recorders)
+
+
 def record(path, weights):
     """Hand `weights` (B, N, T, S) of the layer at `path` to the recorders that are open."""
     for maps in _open_recorders:

@@ -6,6 +6,7 @@ from keras import ops
 from zoo.layers.add_norm import make_norm
 from zoo.layers.cache import Cache, write
 from zoo.layers.parts import build_part, part_config
+from zoo.layers.record import recording
 
 
 class _Stack(keras.layers.Layer):
@@ -75,7 +76,13 @@ class DecoderStack(_Stack):
         blocks: list of `DecoderBlock`s.
         final_norm: None, "layer" or "rms": a norm after the last block; pre-norm stacks need one.
         epsilon: of the final norm.
+        rematerialize: whether a pass without slots keeps only the inputs of the blocks for the
+            gradient and computes what is inside again. The blocks must have no dropout.
     """
+
+    def __init__(self, blocks, final_norm=None, epsilon=1e-6, rematerialize=False, **kwargs):
+        super().__init__(blocks, final_norm, epsilon, **kwargs)
+        self.rematerialize = rematerialize
 
     def build(self, x_shape, context_shape=None):
         for block in self.blocks:
@@ -146,12 +153,20 @@ class DecoderStack(_Stack):
         def append(held, new):
             return write(held, new, index)
 
+        # JAX computes again from a traced function, in which a recorder would find no values.
+        if self.rematerialize and not slots and not recording():
+            for i, block in enumerate(self.blocks):
+                x = _rematerialized(block, mask, positions, memory[i], memory_mask)(x)
+            return self.finish(x), ()
         after = []
         for i, block in enumerate(self.blocks):
             held = slots[i] if slots else ()
             x, held = block.step(x, held, append, mask, positions, memory[i], memory_mask)
             after.append(held)
         return self.finish(x), tuple(after) if slots else ()
+
+    def get_config(self):
+        return {**super().get_config(), "rematerialize": self.rematerialize}
 
     def _memory(self, context):
         """Keys and values of the context (B, S, E): two (B, M, S, H) a block."""
@@ -166,3 +181,8 @@ class DecoderStack(_Stack):
 
         attentions = [block.self_attention for block in self.blocks]
         return tuple((empty(attention), empty(attention)) for attention in attentions)
+
+
+def _rematerialized(block, *rest):
+    """A block without slots as a function of x whose inside is computed again for the gradient."""
+    return keras.remat(lambda x: block.step(x, (), (), *rest)[0])

@@ -3,6 +3,7 @@
 import dataclasses
 
 from zoo.layers.arguments import positive
+from zoo.models.configured import fields_of_size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,15 @@ class BERTConfig:
                 f"pad_id must be an id of the vocabulary, at least 0 and below {self.vocab_size}; "
                 f"got {self.pad_id!r}"
             )
+
+    @classmethod
+    def from_size(cls, size, **overrides):
+        """One of `zoo.models.sizes()["BERT"]`, with other fields in `overrides`.
+
+        Raises:
+            ValueError: an unknown size.
+        """
+        return cls(**fields_of_size(SIZES, size, overrides))
 
 
 def _released(num_layers, hidden_dim):

@@ -9,9 +9,15 @@ from keras import ops
 from zoo import checkpoints, layers
 from zoo.folders import new_folder
 from zoo.layers.parts import build_part
-from zoo.models.bert_config import SIZES, BERTConfig
+from zoo.models.bert_config import BERTConfig
 from zoo.models.configured import Configured
-from zoo.models.inputs import check_names, numbers_below, token_ids
+from zoo.models.inputs import (
+    check_names,
+    check_shape_of,
+    numbers_below,
+    real_tokens,
+    token_ids,
+)
 from zoo.models.wiring import Wiring
 
 _INPUTS = ("token_ids", "segment_ids", "padding_mask")
@@ -92,12 +98,10 @@ class BERTEncoder(Configured, keras.Model):
         Raises:
             ValueError: an unknown size.
         """
-        if size not in SIZES:
-            raise ValueError(f"size must be one of {tuple(SIZES)}; got {size!r}")
         names = {field.name for field in dataclasses.fields(BERTConfig)}
         fields = {name: value for name, value in overrides.items() if name in names}
         own = {name: value for name, value in overrides.items() if name not in names}
-        return cls(BERTConfig(**{**SIZES[size], **fields}), **own)
+        return cls(BERTConfig.from_size(size, **fields), **own)
 
     @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None):
@@ -191,17 +195,10 @@ class BERTEncoder(Configured, keras.Model):
         if segments is not None:
             kinds = f"kinds of segments (num_segments = {config.num_segments})"
             segments = numbers_below("segment_ids", segments, config.num_segments, kinds)
-            _check_shape("segment_ids", segments, ids)
+            check_shape_of("segment_ids", segments, ids)
         if real is None:
             return ids, segments, layers.not_padding(ids, config.pad_id)
-        real = ops.convert_to_tensor(real)
-        if keras.backend.standardize_dtype(real.dtype) != "bool":
-            raise ValueError(
-                "padding_mask must be boolean, True where a token stands; got "
-                f"{keras.backend.standardize_dtype(real.dtype)}"
-            )
-        _check_shape("padding_mask", real, ids)
-        return ids, segments, real
+        return ids, segments, real_tokens(real, ids)
 
     def pool(self, sequence):
         """The first token's vector through `self.pooler`: (B, T, D) -> (B, D)."""
@@ -261,11 +258,3 @@ class BERTEncoder(Configured, keras.Model):
             name=f"block_{i}",
             dtype=self.dtype_policy,
         )
-
-
-def _check_shape(name, tensor, ids):
-    """Raise unless both are (B, T), as far as that is known."""
-    given, wanted = tuple(tensor.shape), tuple(ids.shape)
-    known = [(a, b) for a, b in zip(given, wanted, strict=False) if None not in (a, b)]
-    if len(given) != len(wanted) or any(a != b for a, b in known):
-        raise ValueError(f"{name} must have the shape of token_ids, {wanted}; got {given}")

@@ -47,3 +47,27 @@ def numbers_below(name, numbers, limit, what):
         wrong = values[(values < 0) | (values >= limit)][0]
         raise ValueError(f"{name} must be {what}, at least 0 and below {limit}; got {wrong}")
     return numbers
+
+
+def real_tokens(padding_mask, ids):
+    """`padding_mask` (B, T) bool, True where a token of `ids` stands, as a tensor; or None.
+
+    Raises:
+        ValueError: another dtype or shape.
+    """
+    if padding_mask is None:
+        return None
+    real = ops.convert_to_tensor(padding_mask)
+    dtype = keras.backend.standardize_dtype(real.dtype)
+    if dtype != "bool":
+        raise ValueError(f"padding_mask must be boolean, True where a token stands; got {dtype}")
+    check_shape_of("padding_mask", real, ids)
+    return real
+
+
+def check_shape_of(name, tensor, ids):
+    """Raise unless both are (B, T), as far as that is known; `name` is the argument's."""
+    given, wanted = tuple(tensor.shape), tuple(ids.shape)
+    known = [(a, b) for a, b in zip(given, wanted, strict=False) if None not in (a, b)]
+    if len(given) != len(wanted) or any(a != b for a, b in known):
+        raise ValueError(f"{name} must have the shape of token_ids, {wanted}; got {given}")

@@ -10,7 +10,7 @@ from zoo.folders import new_folder
 from zoo.models.configured import Configured
 from zoo.models.encoder_decoder import EncoderDecoder
 from zoo.models.inputs import token_ids
-from zoo.models.transformer_config import SIZES, TransformerConfig
+from zoo.models.transformer_config import TransformerConfig
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -69,10 +69,8 @@ class Transformer(Configured, EncoderDecoder):
         Raises:
             ValueError: an unknown size.
         """
-        if size not in SIZES:
-            raise ValueError(f"size must be one of {tuple(SIZES)}; got {size!r}")
         own = {name: overrides.pop(name) for name in ("name", "dtype") if name in overrides}
-        return cls(TransformerConfig(**{**SIZES[size], **overrides}), **own)
+        return cls(TransformerConfig.from_size(size, **overrides), **own)
 
     @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None):

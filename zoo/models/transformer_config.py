@@ -3,6 +3,7 @@
 import dataclasses
 
 from zoo.layers.arguments import positive
+from zoo.models.configured import fields_of_size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,16 @@ class TransformerConfig:
                     f"{name} must be an id of the vocabulary, at least 0 and below {size}; "
                     f"got {value!r}"
                 )
+
+    @classmethod
+    def from_size(cls, size, **overrides):
+        """One of `zoo.models.sizes()["Transformer"]`, with other fields in `overrides`,
+        `vocab_size` at least.
+
+        Raises:
+            ValueError: an unknown size.
+        """
+        return cls(**fields_of_size(SIZES, size, overrides))
 
 
 # "tiny" is the small-data model of Wu et al. 2021 ("Good for misconceived reasons", 3.1); "base"

@@ -2,12 +2,16 @@
 
 from zoo.tasks.answers import Answer, EncodedWindows
 from zoo.tasks.entities import Entity, TaggedToken, spans_of_tags
+from zoo.tasks.generation import Generation
+from zoo.tasks.generation_options import GenerationOptions
 from zoo.tasks.labels import ManyLabels, Number, OneLabel
 from zoo.tasks.mask_filler import Fill, MaskFiller
 from zoo.tasks.question_answerer import QuestionAnswerer
 from zoo.tasks.saving import load_task
 from zoo.tasks.text_classifier import TextClassifier
 from zoo.tasks.text_embedder import TextEmbedder
+from zoo.tasks.text_generator import TextGenerator
+from zoo.tasks.text_scores import Score
 from zoo.tasks.text_tagger import TextTagger
 from zoo.tasks.translator import Translation, Translator
 
@@ -16,14 +20,18 @@ __all__ = [
     "EncodedWindows",
     "Entity",
     "Fill",
+    "Generation",
+    "GenerationOptions",
     "ManyLabels",
     "MaskFiller",
     "Number",
     "OneLabel",
     "QuestionAnswerer",
+    "Score",
     "TaggedToken",
     "TextClassifier",
     "TextEmbedder",
+    "TextGenerator",
     "TextTagger",
     "Translation",
     "Translator",

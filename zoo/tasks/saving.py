@@ -20,10 +20,13 @@ _TASKS = {
     "QuestionAnswerer": "zoo.tasks.question_answerer",
     "TextClassifier": "zoo.tasks.text_classifier",
     "TextEmbedder": "zoo.tasks.text_embedder",
+    "TextGenerator": "zoo.tasks.text_generator",
     "TextTagger": "zoo.tasks.text_tagger",
     "Translator": "zoo.tasks.translator",
 }
 _TOKENIZERS = {
+    "ByteBPETokenizer": "zoo.text",
+    "CharacterTokenizer": "zoo.text",
     "MarianTokenizer": "zoo.text",
     "SentencePieceTokenizer": "zoo.text",
     "WordPieceTokenizer": "zoo.text",

@@ -7,11 +7,11 @@ import numpy as np
 from zoo import checkpoints
 from zoo.compiled import compiled, shapes_are_dynamic
 from zoo.folders import new_folder
-from zoo.tasks.saving import load_task, save_task
+from zoo.tasks.task import Task
 from zoo.text import Pieces, WordPieceTokenizer, pack_rows
 
 
-class TextTask(abc.ABC):
+class TextTask(Task):
     """A model on ids with its `WordPieceTokenizer`: strings in, answers out.
 
     A subclass names its `model_class`, says by `answer` what the model's outputs mean, and by
@@ -50,34 +50,11 @@ class TextTask(abc.ABC):
             A tensor, or a tree of tensors, with the batch as first axis.
         """
 
-    @abc.abstractmethod
-    def signatures(self):
-        """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
-
     def settings(self):
-        """Arguments of the constructor beside model and tokenizer, as JSON values."""
         return {"max_length": self.max_length}
 
-    def save(self, folder):
-        """Write the task into a new folder; `zoo.load(folder)` reads it on any backend.
-
-        Raises:
-            FileExistsError: `folder` exists.
-        """
-        save_task(folder, self, self.settings(), self.model, {"tokenizer": self.tokenizer})
-
-    @classmethod
-    def from_saved(cls, model, tokenizers, settings):
-        """What `save` wrote, read again by `zoo.load`."""
-        return cls(model, **tokenizers, **settings)
-
-    @classmethod
-    def load(cls, folder):
-        """Read what `save(folder)` wrote."""
-        task = load_task(folder)
-        if not isinstance(task, cls):
-            raise ValueError(f"{folder} holds a {type(task).__name__}, not a {cls.__name__}")
-        return task
+    def tokenizers(self):
+        return {"tokenizer": self.tokenizer}
 
     @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None, **settings):

@@ -11,7 +11,7 @@ from zoo.compiled import compiled, shapes_are_dynamic
 from zoo.decoding.constraints import CONSTRAINTS
 from zoo.folders import new_folder
 from zoo.models import Transformer
-from zoo.tasks.saving import load_task, save_task
+from zoo.tasks.task import Task
 from zoo.text import MarianFiles, MarianTokenizer
 
 
@@ -22,7 +22,7 @@ class Translation(NamedTuple):
     score: float
 
 
-class Translator:
+class Translator(Task):
     """A `Transformer` with its tokenizers: `translator(["a sentence"])` -> ["ein Satz"].
 
     A text without tokens (empty, white space) translates to the empty text with score 0. A longer
@@ -141,16 +141,14 @@ class Translator:
         prompt = ops.full((num_rows, 1), config.start_id, dtype="int32")
         return decoding.run(search, self.model.decode, cache, prompt, longest, self._limit(lengths))
 
-    def save(self, folder):
-        """Write the task into a new folder; `zoo.load(folder)` reads it on any backend.
-
-        Raises:
-            FileExistsError: `folder` exists.
-        """
+    def tokenizers(self):
         tokenizers = {"source_tokenizer": self.source_tokenizer}
         if self.target_tokenizer is not self.source_tokenizer:
             tokenizers["target_tokenizer"] = self.target_tokenizer
-        settings = {
+        return tokenizers
+
+    def settings(self):
+        return {
             "max_source_length": self.max_source_length,
             "length_factor": self.length_factor,
             "length_offset": self.length_offset,
@@ -158,7 +156,6 @@ class Translator:
             "length_penalty": self.length_penalty,
             "constraints": [[type(c).__name__, c.get_config()] for c in self.constraints],
         }
-        save_task(folder, self, settings, self.model, tokenizers)
 
     @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None):
@@ -232,14 +229,6 @@ class Translator:
         """What `save` wrote, read again by `zoo.load`."""
         constraints = [CONSTRAINTS[name](**config) for name, config in settings["constraints"]]
         return cls(model, **tokenizers, **{**settings, "constraints": constraints})
-
-    @classmethod
-    def load(cls, folder):
-        """Read what `save(folder)` wrote."""
-        task = load_task(folder)
-        if not isinstance(task, cls):
-            raise ValueError(f"{folder} holds a {type(task).__name__}, not a {cls.__name__}")
-        return task
 
     def export(self, folder, beam_size=None, length_penalty=None):
         """Write a SavedModel that TF Serving runs: tokenizer, search and detokenizer in the graph.

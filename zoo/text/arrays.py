@@ -9,7 +9,8 @@ import numpy as np
 
 from zoo.folders import new_folder
 
-_CHUNK = 10_000  # texts encoded at a time: bounds the memory whatever the size of the corpus
+# Texts and characters encoded at a time: bounds the memory whatever the size of the corpus.
+_CHUNK, _CHUNK_CHARACTERS = 10_000, 4_000_000
 _SETTINGS_FILE = "arrays.json"
 _IDS_FILE = "ids.npy"
 _OFFSETS_FILE = "offsets.npy"
@@ -89,11 +90,11 @@ def write_ids(folder, texts, tokenizer):
         OSError: the disk is full. Nothing is left behind.
     """
     size = tokenizer.vocabulary_size
-    texts, lengths, total = iter(texts), [], 0
+    lengths, total = [], 0
     with new_folder(folder) as temporary:
         with (temporary / _IDS_FILE).open("wb") as file:
             _write_header(file, 0, size)
-            while chunk := list(itertools.islice(texts, _CHUNK)):
+            for chunk in _chunks(texts):
                 flat, chunk_lengths = _flatten(tokenizer.encode(chunk), size)
                 file.write(flat.tobytes())
                 lengths.append(chunk_lengths)
@@ -146,6 +147,19 @@ def open_ids(folder, tokenizer):
             f"{tokenizer.fingerprint[:12]}): remove the folder and encode the text again"
         )
     return arrays
+
+
+def _chunks(texts):
+    """Texts in lists; one ends with the text that makes it long enough."""
+    chunk, characters = [], 0
+    for text in texts:
+        chunk.append(text)
+        characters += len(text)
+        if len(chunk) == _CHUNK or characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def _write_header(file, total, vocabulary_size):

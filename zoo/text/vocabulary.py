@@ -1,16 +1,23 @@
 """Training subword vocabularies from text files."""
 
 import io
+import itertools
+import json
 import os
 import re
 
 import sentencepiece
+from tokenizers import BertWordPieceTokenizer, ByteLevelBPETokenizer
 
-from zoo.text.files import read_lines
+from zoo.text.byte_bpe_description import END_OF_TEXT, gpt2_description
+from zoo.text.byte_bpe_tokenizer import ByteBPETokenizer
+from zoo.text.files import decoded_lines, read_lines
+from zoo.text.padding import check_text
 from zoo.text.sentencepiece_tokenizer import SentencePieceTokenizer
 from zoo.text.special_ids import SpecialIds
 
 BERT_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_LINES_AT_ONCE = 10_000
 
 
 def train_sentencepiece(
@@ -98,9 +105,6 @@ def train_wordpiece(files, vocab_size, *, lowercase=True, special_tokens=BERT_SP
     Raises:
         ValueError: the text allows no vocabulary of this size, or a line is empty or not UTF-8.
     """
-    # Imported here: a Rust extension that only this function needs.
-    from tokenizers import BertWordPieceTokenizer
-
     _check_size(vocab_size)
     tokenizer = BertWordPieceTokenizer(lowercase=lowercase)
     lines = _all_lines(files)
@@ -122,6 +126,69 @@ def train_wordpiece(files, vocab_size, *, lowercase=True, special_tokens=BERT_SP
             f"{len(vocabulary)} pieces: change vocab_size or give other text"
         )
     return sorted(vocabulary, key=vocabulary.get)
+
+
+def train_byte_bpe(files, vocab_size, *, texts=(), special_tokens=(END_OF_TEXT,)):
+    """Train a byte-level BPE vocabulary (Radford et al. 2019, section 2.2) with GPT-2's words.
+
+    The same text gives the same vocabulary. The first special token starts and ends texts.
+
+    Args:
+        files: path or list of paths, plain or `.gz`, of UTF-8 text; may be empty. Line ends count:
+            runs of spaces and empty lines get pieces too.
+        vocab_size: number of pieces, special tokens included.
+        texts: iterable of str, such as documents, besides the files or instead of them.
+        special_tokens: pieces that get the first ids, in this order; may be empty.
+
+    Returns:
+        A `ByteBPETokenizer`.
+
+    Raises:
+        ValueError: the text allows no vocabulary of this size, a file is empty, or a text is not
+            UTF-8 (with file and line).
+    """
+    special_tokens = list(special_tokens)
+    _check_size(vocab_size)
+    if vocab_size < (least := 256 + len(special_tokens)):
+        raise ValueError(
+            f"vocab_size={vocab_size} is too small: the 256 bytes and the special tokens alone "
+            f"need {least} pieces"
+        )
+    if isinstance(texts, (str, bytes)):
+        raise ValueError(f"texts must be an iterable of str, got one {type(texts).__name__}")
+    files = [files] if isinstance(files, (str, os.PathLike)) else files
+    trainer = ByteLevelBPETokenizer()
+    trainer.train_from_iterator(
+        itertools.chain(_long_texts(files), _checked(texts)),
+        vocab_size,
+        min_frequency=1,
+        special_tokens=special_tokens,
+        show_progress=False,
+    )
+    vocabulary = trainer.get_vocab()
+    if len(vocabulary) < vocab_size:
+        raise ValueError(
+            f"vocab_size={vocab_size} does not fit the text, which allows at most "
+            f"{len(vocabulary)} pieces: change vocab_size or give more text"
+        )
+    merges = json.loads(trainer.to_str())["model"]["merges"]
+    end_id = vocabulary[special_tokens[0]] if special_tokens else None
+    description = gpt2_description(vocabulary, merges, special_tokens)
+    return ByteBPETokenizer(description, start_id=end_id, end_id=end_id)
+
+
+def _long_texts(files):
+    """The lines of files with their ends, many at a time."""
+    for file in files:
+        lines = decoded_lines(file)
+        while chunk := list(itertools.islice(lines, _LINES_AT_ONCE)):
+            yield "\n".join([*chunk, ""])
+
+
+def _checked(texts):
+    for number, text in enumerate(texts):
+        check_text(text, number)
+        yield text
 
 
 def _all_lines(files):

@@ -24,9 +24,11 @@ from zoo.training.losses import TokenCrossEntropy, smoothed_cross_entropy
 from zoo.training.metrics import Perplexity, TokenAccuracy, TokenCount, TokenLoss, TokenMean
 from zoo.training.r_drop import RDrop
 from zoo.training.randomness import seed_epoch
+from zoo.training.samples import Samples
 from zoo.training.schedules import InverseSquareRoot, PerUpdate, WarmupCosine, WarmupLinear
 from zoo.training.speed import TokensPerSecond
 from zoo.training.stateful import StatefulCallback
+from zoo.training.utilisation import Utilisation, matmul_peak
 
 __all__ = [
     "FINISHED",
@@ -42,6 +44,7 @@ __all__ = [
     "PerUpdate",
     "Perplexity",
     "RDrop",
+    "Samples",
     "StatefulCallback",
     "TensorBoardScalars",
     "TokenAccuracy",
@@ -50,6 +53,7 @@ __all__ = [
     "TokenLoss",
     "TokenMean",
     "TokensPerSecond",
+    "Utilisation",
     "WarmupCosine",
     "WarmupLinear",
     "average_weights",
@@ -60,6 +64,7 @@ __all__ = [
     "freeze_layers",
     "layerwise_rates",
     "load_average",
+    "matmul_peak",
     "merge_lora",
     "seed_epoch",
     "smoothed_cross_entropy",

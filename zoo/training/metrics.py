@@ -150,4 +150,4 @@ class TokenCount(TokenMean):
         return ops.ones_like(ops.cast(labels, "float32"))
 
     def result(self):
-        return self.tokens[0]
+        return ops.copy(self.tokens[0])  # on torch a view would change with what is counted next

@@ -1,0 +1,368 @@
+"""Continuing texts: a prompt in, what a GPT makes of it out."""
+
+import copy
+import dataclasses
+
+import numpy as np
+from keras import ops
+
+from zoo import checkpoints, decoding
+from zoo.folders import new_folder
+from zoo.models import GPT
+from zoo.tasks.continuation import Continuation
+from zoo.tasks.generation import Generation, StreamedText, first_stop
+from zoo.tasks.generation_options import GenerationOptions
+from zoo.tasks.task import Task
+from zoo.tasks.text_scores import TextScores
+from zoo.tasks.text_task import check_texts
+from zoo.text import ByteBPETokenizer
+from zoo.text.prompts import align_right
+
+
+class TextGenerator(Task):
+    """A `GPT` with its tokenizer: `generator(["Once upon a time"])` -> [" there was ..."].
+
+    A prompt and its continuation have at most `model.config.num_positions` tokens together: a
+    longer prompt loses its beginning. An empty prompt is the tokenizer's start id alone, and an
+    error where it has none.
+
+    Args:
+        model: a `zoo.models.GPT`.
+        tokenizer: a `zoo.text.ByteBPETokenizer` or `CharacterTokenizer`.
+        options: `GenerationOptions`, or a dict of its fields, of a call that does not say
+            otherwise.
+
+    Raises:
+        TypeError: the model is no GPT.
+        ValueError: the tokenizer has more ids than the model.
+    """
+
+    def __init__(self, model, tokenizer, options=None):
+        if not isinstance(model, GPT):
+            raise TypeError(f"model must be a zoo.models.GPT; got a {type(model).__name__}")
+        vocab_size = model.config.vocab_size
+        if tokenizer.vocabulary_size > vocab_size:
+            raise ValueError(
+                f"tokenizer has {tokenizer.vocabulary_size} ids, the model {vocab_size}: "
+                "it must be the one that the model was trained with"
+            )
+        self.model = model
+        self.tokenizer = tokenizer
+        self.options = GenerationOptions(**options) if isinstance(options, dict) else options
+        self.options = self.options or GenerationOptions()
+        # Without an end id, one that cannot come; without a pad id, any: results have lengths.
+        end_id = vocab_size if tokenizer.end_id is None else tokenizer.end_id
+        self.continuation = Continuation(model, end_id, tokenizer.pad_id or 0)
+        self._scores = TextScores(model, tokenizer)
+
+    def __call__(self, prompts, batch_size=8, **options):
+        """The best continuation of each prompt, or the first one drawn.
+
+        Args:
+            prompts: list of str.
+            batch_size: prompts at a time; those of like length go together.
+            **options: fields of `GenerationOptions` that differ from the task's.
+
+        Returns:
+            list of str, without the prompts.
+
+        Raises:
+            ValueError: an empty prompt where the tokenizer has no start id, an impossible option,
+                or no room for `max_new_tokens` and a token of the prompt.
+        """
+        return [found[0].text for found in self.generate(prompts, batch_size, **options)]
+
+    def generate(self, prompts, batch_size=8, log_probs=False, **options):
+        """All continuations of each prompt: beams best first, samples in their order.
+
+        Args:
+            prompts, batch_size, **options: as for a call.
+            log_probs: whether each token's log-probability is given, the model's own before any
+                option; it costs one more pass over the text.
+
+        Returns:
+            list with a list of `Generation`s for each prompt.
+        """
+        prompts = check_texts("prompts", prompts)
+        options = dataclasses.replace(self.options, **options)
+        seeds = ops.convert_to_numpy(decoding.row_seeds(int(options.seed), len(prompts)))
+        found = [None] * len(prompts)
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        for start in range(0, len(order), batch_size):
+            members = order[start : start + batch_size]
+            batch = self._encode([prompts[i] for i in members], members, options)
+            result = self._result(batch, seeds[members], options, batch_size)
+            rows = [self._generations(result, row, options) for row in range(len(members))]
+            if log_probs:
+                rows = self._with_log_probs(batch, rows, batch_size)
+            for i, generations in zip(members, rows, strict=True):
+                found[i] = generations
+        return found
+
+    def stream(self, prompt, **options):
+        """Continue one prompt and give its text as it comes, never half a character.
+
+        The pieces joined are the text of a call. Beam search, which decides at its end, comes in
+        one piece.
+
+        Args:
+            prompt: str.
+            **options: as for a call; one sequence.
+
+        Yields:
+            str, not empty.
+        """
+        options = dataclasses.replace(self.options, **options)
+        if options.num_samples > 1:
+            raise ValueError(f"num_samples must be 1 to stream; got {options.num_samples}")
+        if options.beam_size > 1:
+            text = self.generate([prompt], **dataclasses.asdict(options))[0][0].text
+            yield from [text] if text else []
+            return
+        batch = self._encode([prompt], [0], options)
+        seeds = ops.convert_to_numpy(decoding.row_seeds(int(options.seed), 1))
+        shown, given = StreamedText(self.tokenizer, options.stop), 0
+        for result in self._steps(batch, seeds, options):
+            ids = self._ids(result, 0, 0)
+            new = shown.add(ids[given:])
+            given = len(ids)
+            if new:
+                yield new
+        rest = shown.add([], is_last=True)
+        if rest:
+            yield rest
+
+    def score(self, texts, prompts=None, batch_size=8):
+        """How probable texts are, by one pass and no search.
+
+        Args:
+            texts: list of str.
+            prompts: list of str that the texts follow; None: they follow the start id, and where
+                the tokenizer has none, their first token is not counted.
+            batch_size: texts at a time.
+
+        Returns:
+            list of `Score`.
+
+        Raises:
+            ValueError: a text with its prompt is longer than the model's positions.
+        """
+        return self._scores(texts, prompts, batch_size)
+
+    def with_prefix(self, text):
+        """A generator whose prompts all begin with `text`, which is read once, now.
+
+        Its ids come before those of each prompt. The model's present answer to it is kept: make
+        the generator anew after training.
+
+        Args:
+            text: str.
+
+        Returns:
+            A `TextGenerator` of the same model.
+
+        Raises:
+            ValueError: the text has no tokens, or leaves no room.
+        """
+        before = self.continuation
+        (ids,) = real_ids(self.tokenizer.encode_prompts([text]))
+        if not ids:
+            raise ValueError("text: a prefix must have a token; got none")
+        return self._with(prefix=[*before.prefix, *ids])
+
+    def with_draft(self, draft, num_drafts=4):
+        """A generator of the same texts that lets a smaller model guess ahead: see
+        `zoo.decoding.SpeculativeGreedy`.
+
+        Args:
+            draft: a `zoo.models.GPT` with the same vocabulary.
+            num_drafts: tokens that it guesses at a time.
+
+        Returns:
+            A `TextGenerator`, which finds the most probable tokens only.
+
+        Raises:
+            ValueError: the draft has another vocabulary.
+        """
+        if draft.config.vocab_size != self.model.config.vocab_size:
+            raise ValueError(
+                f"draft must have the model's vocabulary of {self.model.config.vocab_size} ids; "
+                f"got {draft.config.vocab_size}"
+            )
+        return self._with(draft=draft, num_drafts=num_drafts)
+
+    def settings(self):
+        return {"options": {**dataclasses.asdict(self.options), "stop": list(self.options.stop)}}
+
+    def tokenizers(self):
+        return {"tokenizer": self.tokenizer}
+
+    @classmethod
+    def from_pretrained(cls, folder_or_hub_name, revision=None, options=None):
+        """Released weights with their tokenizer: see `zoo.models.GPT.from_pretrained` and
+        `zoo.text.ByteBPETokenizer.from_pretrained`.
+
+        Args:
+            folder_or_hub_name: path of a folder, or a name such as "openai-community/gpt2".
+            revision: branch, tag or commit of a hub name.
+            options: as for the class.
+        """
+        folder = checkpoints.pretrained_folder(folder_or_hub_name, revision)
+        tokenizer = ByteBPETokenizer.from_pretrained(folder)
+        return cls(GPT.from_pretrained(folder), tokenizer, options)
+
+    def save_pretrained(self, folder):
+        """Write a new folder that `from_pretrained` and the transformers library read.
+
+        Raises:
+            FileExistsError: `folder` exists.
+            ValueError: the transformers library has no such model or tokenizer.
+        """
+        if not isinstance(self.tokenizer, ByteBPETokenizer):
+            raise ValueError(
+                "save_pretrained needs a ByteBPETokenizer; this task has a "
+                f"{type(self.tokenizer).__name__}: use save()"
+            )
+        with new_folder(folder) as temporary:
+            self.model.write_pretrained(temporary)
+            self.tokenizer.write_pretrained(temporary)
+
+    def export(self, folder, **options):
+        """Write a SavedModel that TF Serving runs: tokenizer, loop and cache are in the graph.
+
+        Signatures:
+
+        - `serving_default(prompt: string [B]) -> {text: string [B], score: float32 [B]}`: the best
+          continuation by the options, or the first one drawn, every row by the same seed;
+        - `generate(prompt: string [B], max_new_tokens: int32 [B], temperature: float32 [B],
+          top_k: int32 [B], top_p: float32 [B], seed: int32 [B]) -> {text, score}`, a row's own
+          options: temperature 0 takes the most probable token, top_k 0 and top_p 1 rule nothing
+          out, max_new_tokens is at most the one of the export.
+
+        Invalid UTF-8 is read as U+FFFD, long prompts lose their beginning, and an empty prompt
+        where the tokenizer has no start id gives an empty text with score 0. Stop strings are cut
+        off in Python only: an export refuses them.
+
+        Args:
+            folder: NAME/VERSION, VERSION a whole number; must not exist.
+            **options: fields of `GenerationOptions` that differ from the task's.
+
+        Raises:
+            FileExistsError: `folder` exists.
+            ValueError: an impossible option; or the generator has a prefix or a draft.
+            RuntimeError: another backend is in use, and the TensorFlow process that exports in its
+                place failed.
+        """
+        from zoo.serving import export
+
+        self._exported_options(options)  # refuses here what the other process would refuse
+        export(self, folder, options)
+
+    def signatures(self, **options):
+        """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
+        from zoo.tasks.generation_signatures import signatures
+
+        return signatures(self, self._exported_options(options))
+
+    def _exported_options(self, options):
+        options = dataclasses.replace(self.options, **options)
+        if options.stop:
+            raise ValueError(f"stop must be empty in an export; got {options.stop!r}")
+        if self.continuation.prefix or self.continuation.draft is not None:
+            raise ValueError(
+                "a generator with a prefix or a draft is not exported: export the one that it was "
+                "made from"
+            )
+        self.longest_prompt(options)
+        return options
+
+    def longest_prompt(self, options):
+        """Most tokens of a prompt beside `options.max_new_tokens`.
+
+        Raises:
+            ValueError: there is no room for one.
+        """
+        room = self.continuation.room
+        if options.max_new_tokens >= room:
+            raise ValueError(
+                f"max_new_tokens must leave room for a token of the prompt: at most {room - 1}; "
+                f"got {options.max_new_tokens}"
+            )
+        return room - options.max_new_tokens
+
+    def _with(self, **changes):
+        """A copy whose continuation has other arguments."""
+        old, changed = self.continuation, copy.copy(self)
+        arguments = {"prefix": old.prefix, "draft": old.draft, "num_drafts": old.num_drafts}
+        changed.continuation = Continuation(
+            self.model, old.end_id, old.pad_id, **{**arguments, **changes}
+        )
+        changed._scores = TextScores(self.model, self.tokenizer, changed.continuation.prefix)
+        changed.longest_prompt(GenerationOptions(max_new_tokens=1))
+        return changed
+
+    def _encode(self, prompts, numbers, options):
+        """`Prompts` of a batch; `numbers` say which of all prompts they are."""
+        if self.continuation.draft is not None and (
+            options.num_sequences > 1 or options.row_values
+        ):
+            raise ValueError(
+                "a generator with a draft takes the most probable tokens: no temperature, "
+                f"repetition_penalty or beam_size; got {options}"
+            )
+        longest, prefix = self.longest_prompt(options), self.continuation.prefix
+        if prefix:
+            rows, pad_id = self.tokenizer.encode(prompts), self.continuation.pad_id
+            return align_right(rows, pad_id, longest, prefix[-1], always_start=True)
+        batch = self.tokenizer.encode_prompts(prompts, longest)
+        for number, real in zip(numbers, batch.padding_mask, strict=True):
+            if not real.any():
+                raise ValueError(f"prompts[{number}] is empty, and the tokenizer has no start id")
+        return batch
+
+    def _result(self, batch, seeds, options, batch_size):
+        if options.stop and options.beam_size == 1:
+            *_, result = self._steps(batch, seeds, options)
+            return result
+        return self.continuation.result(batch, seeds, options, batch_size)
+
+    def _steps(self, batch, seeds, options):
+        has_ended = (lambda result: self._stopped(result, options.stop)) if options.stop else None
+        return self.continuation.steps(batch, seeds, options, has_ended)
+
+    def _stopped(self, result, stop):
+        """Which sequences hold a stop string: (B, n) bool array."""
+        found = np.zeros(result.lengths.shape, bool)
+        for row, k in np.ndindex(found.shape):
+            text = self.tokenizer.decode([self._ids(result, row, k)])[0]
+            found[row, k] = first_stop(text, stop) is not None
+        return found
+
+    def _ids(self, result, row, k):
+        return result.ids[row, k, : result.lengths[row, k]].tolist()
+
+    def _generations(self, result, row, options):
+        """The `Generation`s of a row of a `Result`."""
+        found = []
+        for k in range(result.ids.shape[1]):
+            ids = self._ids(result, row, k)
+            ended = bool(ids) and ids[-1] == self.continuation.end_id
+            text = self.tokenizer.decode([ids[:-1] if ended else ids])[0]
+            place = first_stop(text, options.stop)
+            ended_by = "end" if ended else "length" if place is None else "stop"
+            found.append(Generation(text[:place], float(result.scores[row, k]), ids, ended_by))
+        return found
+
+    def _with_log_probs(self, batch, rows, batch_size):
+        """The same rows of `Generation`s with `log_probs`."""
+        befores = real_ids(batch)
+        pairs = [
+            (before, each.ids) for before, row in zip(befores, rows, strict=True) for each in row
+        ]
+        found = iter(self._scores.log_probs(pairs, batch_size))
+        return [[each._replace(log_probs=next(found)) for each in row] for row in rows]
+
+
+def real_ids(batch):
+    """`Prompts` as lists of ids."""
+    return [ids[mask].tolist() for ids, mask in zip(*batch, strict=True)]

@@ -1,0 +1,41 @@
+"""A character tokenizer as TensorFlow ops. TensorFlow is imported on the first call only."""
+
+from zoo.text.prompts import align_right_in_graph
+
+
+def character_graph(characters, start_id, max_length=None):
+    """Build the `tf.Module` that `CharacterTokenizer.graph` describes.
+
+    Args:
+        characters: str, the characters in the order of their ids.
+        start_id: id of a prompt without characters, or None.
+        max_length: longest row of `encode_prompts`, or None.
+    """
+    import tensorflow as tf
+
+    by_code = sorted((ord(character), number) for number, character in enumerate(characters))
+    codes, ids_by_code = zip(*by_code, strict=True)
+    module = tf.Module()
+
+    def encode(text):
+        found = tf.strings.unicode_decode(text, "UTF-8", errors="replace")  # ragged (B, None)
+        place = tf.searchsorted(tf.constant(codes), found.flat_values)
+        place = tf.minimum(place, len(codes) - 1)
+        known = found.with_flat_values(tf.gather(codes, place) == found.flat_values)
+        ids = found.with_flat_values(tf.gather(ids_by_code, place))
+        return tf.ragged.boolean_mask(ids, known)
+
+    def encode_prompts(text):
+        return align_right_in_graph(module.encode(text), 0, max_length, start_id)
+
+    def decode(ids):
+        known = (ids >= 0) & (ids < len(characters))
+        texts = tf.constant([*characters, ""])
+        return tf.strings.reduce_join(tf.gather(texts, tf.where(known, ids, len(characters))), 1)
+
+    text = tf.TensorSpec([None], tf.string, "text")
+    ids = tf.TensorSpec([None, None], tf.int32, "ids")
+    module.encode = tf.function(encode, input_signature=[text], autograph=False)
+    module.encode_prompts = tf.function(encode_prompts, input_signature=[text], autograph=False)
+    module.decode = tf.function(decode, input_signature=[ids], autograph=False)
+    return module
