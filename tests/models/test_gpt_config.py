@@ -77,7 +77,7 @@ def test_models_of_a_size():
     assert (model.name, model.dtype_policy.name) == ("writer", "mixed_bfloat16")
     with pytest.raises(ValueError, match=r"size must be one of \('gpt2', 'gpt2-medium'.*'huge'"):
         GPT.from_size("huge")
-    with pytest.raises(TypeError, match="num_layer"):
+    with pytest.raises(ValueError, match="num_layer"):
         GPT.from_size("gpt2", num_layer=3)
 
 

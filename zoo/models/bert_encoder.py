@@ -7,7 +7,6 @@ import keras
 from keras import ops
 
 from zoo import checkpoints, layers
-from zoo.folders import new_folder
 from zoo.layers.parts import build_part
 from zoo.models.bert_config import BERTConfig
 from zoo.models.configured import Configured
@@ -37,6 +36,8 @@ class BERTEncoder(Configured, keras.Model):
     - "padding_mask": (B, T) bool, True where a token stands; absent: where token_ids differ from
       `config.pad_id`. Nobody attends to padding; its own outputs mean nothing.
 
+    `from_size` knows "tiny", "mini", "small", "medium", "base" and "large".
+
     Positions are columns, as in the released models: pad on the right.
 
     Args:
@@ -49,6 +50,7 @@ class BERTEncoder(Configured, keras.Model):
         more_inputs: names that the dict may hold besides.
     """
 
+    config_class = BERTConfig
     architecture = None
     parts = ()
     more_inputs = ()
@@ -87,23 +89,6 @@ class BERTEncoder(Configured, keras.Model):
         self.wiring = Wiring(self.outputs, name="wiring", dtype=self.dtype_policy)
 
     @classmethod
-    def from_size(cls, size, **overrides):
-        """A model with random weights.
-
-        Args:
-            size: "tiny", "mini", "small", "medium", "base" or "large".
-            **overrides: fields of `BERTConfig`, and arguments of the class (`num_labels` where
-                there are labels, `name`, `dtype`).
-
-        Raises:
-            ValueError: an unknown size.
-        """
-        names = {field.name for field in dataclasses.fields(BERTConfig)}
-        fields = {name: value for name, value in overrides.items() if name in names}
-        own = {name: value for name, value in overrides.items() if name not in names}
-        return cls(BERTConfig.from_size(size, **fields), **own)
-
-    @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None):
         """A model with released weights.
 
@@ -139,16 +124,6 @@ class BERTEncoder(Configured, keras.Model):
                 stacklevel=3,
             )
         return self
-
-    def save_pretrained(self, folder):
-        """Write a new folder that `from_pretrained` and the transformers library read.
-
-        Raises:
-            FileExistsError: `folder` exists.
-            ValueError: the transformers library has not the configuration's activation.
-        """
-        with new_folder(folder) as temporary:
-            self.write_pretrained(temporary)
 
     def write_pretrained(self, folder, labels=(), problem_type=None):
         """`save_pretrained` into a folder that exists, for a task that writes more beside it."""

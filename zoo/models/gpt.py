@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from zoo import checkpoints, layers
-from zoo.folders import new_folder
 from zoo.layers.parts import build_part
 from zoo.models.configured import Configured
 from zoo.models.gpt_config import GPTConfig
@@ -33,9 +32,14 @@ class GPT(Configured, keras.Model):
     cache)` goes on by any number of tokens. The plain call is the same code with a cache of no
     slots.
 
+    `from_size` knows "gpt2" to "gpt2-xl", "gpt3-small" to "gpt3-175b", "llama-15m" and other small
+    ones; `save_pretrained` writes a GPT-2 or the format of Llama, whichever the configuration is.
+
     Args:
         config: a `GPTConfig`, or a dict of its fields.
     """
+
+    config_class = GPTConfig
 
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
@@ -83,21 +87,6 @@ class GPT(Configured, keras.Model):
         self.build()
 
     @classmethod
-    def from_size(cls, size, **overrides):
-        """A model with random weights.
-
-        Args:
-            size: one of `zoo.models.sizes()["GPT"]`: "gpt2", "gpt2-medium", "gpt2-large",
-                "gpt2-xl", "gpt3-small" to "gpt3-175b", "llama-15m" and other small ones.
-            **overrides: fields of `GPTConfig`; and `name`, `dtype`.
-
-        Raises:
-            ValueError: an unknown size.
-        """
-        own = {name: overrides.pop(name) for name in ("name", "dtype") if name in overrides}
-        return cls(GPTConfig.from_size(size, **overrides), **own)
-
-    @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None):
         """A model with released weights.
 
@@ -117,17 +106,6 @@ class GPT(Configured, keras.Model):
         model = cls(checkpoint.fields)
         checkpoint.load(checkpoints.named_weights(model))
         return model
-
-    def save_pretrained(self, folder):
-        """Write a new folder that `from_pretrained` and the transformers library read, as a GPT-2
-        or in the format of Llama, whichever the configuration is.
-
-        Raises:
-            FileExistsError: `folder` exists.
-            ValueError: neither can express the configuration; the message says what each needs.
-        """
-        with new_folder(folder) as temporary:
-            self.write_pretrained(temporary)
 
     def write_pretrained(self, folder):
         """`save_pretrained` into a folder that exists, for a task that writes more beside it."""

@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from zoo import checkpoints, layers
-from zoo.folders import new_folder
 from zoo.models.configured import Configured
 from zoo.models.encoder_decoder import EncoderDecoder
 from zoo.models.inputs import token_ids
@@ -25,9 +24,14 @@ class Transformer(Configured, EncoderDecoder):
     `logits, cache = model.decode(ids, cache)` goes on by any number of tokens. The plain call is
     the same code with a cache of no slots.
 
+    `from_size` knows "tiny", "small", "base" and "big", and needs a `vocab_size`;
+    `save_pretrained` writes the format of Marian.
+
     Args:
         config: a `TransformerConfig`, or a dict of its fields.
     """
+
+    config_class = TransformerConfig
 
     def __init__(self, config, **kwargs):
         if isinstance(config, dict):
@@ -59,20 +63,6 @@ class Transformer(Configured, EncoderDecoder):
         self.build()
 
     @classmethod
-    def from_size(cls, size, **overrides):
-        """A model with random weights.
-
-        Args:
-            size: "tiny", "small", "base" or "big".
-            **overrides: fields of `TransformerConfig`, `vocab_size` at least; and `name`, `dtype`.
-
-        Raises:
-            ValueError: an unknown size.
-        """
-        own = {name: overrides.pop(name) for name in ("name", "dtype") if name in overrides}
-        return cls(TransformerConfig.from_size(size, **overrides), **own)
-
-    @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None):
         """A Marian (OPUS-MT) model of the Hugging Face hub: `config.json` and safetensors.
 
@@ -94,16 +84,6 @@ class Transformer(Configured, EncoderDecoder):
             folder,
         )
         return model
-
-    def save_pretrained(self, folder):
-        """Write a new folder that `from_pretrained` and the transformers library read.
-
-        Raises:
-            FileExistsError: `folder` exists.
-            ValueError: Marian cannot express the configuration; the message says what it needs.
-        """
-        with new_folder(folder) as temporary:
-            self.write_pretrained(temporary)
 
     def write_pretrained(self, folder):
         """`save_pretrained` into a folder that exists, for a task that writes more beside it."""
