@@ -100,10 +100,12 @@ def bandwidths(size, threads, rounds):
 
 
 def print_reading(rows, folder, best):
-    """Weights read a second by each, as a share of the best bandwidth."""
+    """Weights read a second by each in float32, as a share of the best bandwidth."""
     read = weight_bytes(folder) * NEW_TOKENS
-    print(f"weights read a step: {read / NEW_TOKENS / 1e6:.0f} MB (float32)")
+    print(f"weights read a step: {read / NEW_TOKENS / 1e6:.0f} MB")
     for row in rows:
+        if row["facts"].get("compute_type", "float32") != "float32":
+            continue
         row["read_share"] = read / row["minimum_s"] / best
         print(
             f"  {row['name']:28} {1000 * row['minimum_s'] / NEW_TOKENS:6.1f} ms a token"

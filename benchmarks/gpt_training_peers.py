@@ -2,8 +2,8 @@
 
 The weights are those of `generation_peers.make_folder`. Each builder runs in a process of its own
 (`benchmarks.worker`) and imports its library alone. All train on the same rows: every position
-predicts the id that follows, mean cross-entropy in float32, dropout as in GPT-2 on embeddings,
-sublayers and attention weights (keras-hub: not on attention weights at rate 0), AdamW.
+predicts the id that follows, mean cross-entropy, dropout as in GPT-2 on embeddings, sublayers and
+attention weights, AdamW.
 """
 
 import numpy as np
@@ -22,8 +22,6 @@ def batch(rows, length):
 
 def zoo(folder, precision, rows, length, dropout):
     """`zoo.models.GPT` with `compile` and `train_on_batch`."""
-    import dataclasses
-
     import keras
 
     import zoo.training
@@ -37,9 +35,8 @@ def zoo(folder, precision, rows, length, dropout):
     checkpoint.load(checkpoints.named_weights(model))
     optimizer = zoo.training.Adam(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     ids, labels = batch(rows, length)
-    facts = {"dropout": dataclasses.asdict(model.config)["dropout"]}
     return _keras_step(
-        model, optimizer, zoo.training.TokenCrossEntropy(), {"token_ids": ids}, labels, facts
+        model, optimizer, zoo.training.TokenCrossEntropy(), {"token_ids": ids}, labels
     )
 
 
@@ -55,10 +52,10 @@ def keras_hub(folder, precision, rows, length, dropout):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     ids, labels = batch(rows, length)
     inputs = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
-    return _keras_step(model, optimizer, loss, inputs, labels, {"dropout": backbone.dropout})
+    return _keras_step(model, optimizer, loss, inputs, labels)
 
 
-def _keras_step(model, optimizer, loss, inputs, labels, facts):
+def _keras_step(model, optimizer, loss, inputs, labels):
     import keras
 
     model.compile(optimizer, loss, weighted_metrics=[])
@@ -74,7 +71,6 @@ def _keras_step(model, optimizer, loss, inputs, labels, facts):
             "parameters": model.count_params(),
             "backend": keras.backend.backend(),
             "compiled": f"jit_compile={model.jit_compile}",
-            **facts,
             **losses,
         },
     )
@@ -120,7 +116,6 @@ def transformers(folder, precision, rows, length, dropout, compiled):
             "backend": "torch",
             "attention": model.config._attn_implementation,
             "threads": torch.get_num_threads(),
-            "dropout": model.config.resid_pdrop,
             "loss_without_dropout": without_dropout,
             "first_loss": call(),
         },

@@ -30,9 +30,11 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None, dropo
         scale = 1 / math.sqrt(query.shape[-1])
     query = query * ops.cast(scale, query.dtype)  # step 2, before step 1 where it costs less
     scores = _matmul(query, ops.swapaxes(key, -1, -2))  # step 1, (B, N, T, S)
-    weights = masked_softmax(scores, mask)  # step 3
+    weights = _softmax_where(scores, mask)  # step 3
     kept = weights if dropout is None else dropout(weights)
-    return _matmul(kept, value), weights  # step 4
+    output = _matmul(kept, value)  # step 4
+    # Of the two products with zeros, a compiled graph makes the one that is used: the smaller.
+    return _zeros_for_nothing(output, mask), _zeros_for_nothing(weights, mask)
 
 
 def masked_softmax(scores, mask=None):
@@ -45,16 +47,26 @@ def masked_softmax(scores, mask=None):
     Returns:
         (B, N, T, S) in the dtype of `scores`.
     """
+    return _zeros_for_nothing(_softmax_where(scores, mask), mask)
+
+
+def _softmax_where(scores, mask):
+    """`masked_softmax` whose rows with nothing are uniform."""
     weights = ops.cast(scores, "float32")
+    if mask is not None:
+        # A large finite number, not -inf: a row of -inf would give NaN. Chosen, not added:
+        # TensorFlow fuses a product, a factor and a sum into one operation that takes a hundred
+        # times as long on CPUs where the mask is the same for all rows, as a causal one is.
+        weights = ops.where(mask[:, None], weights, -1e30)
+    return ops.cast(_softmax(weights), scores.dtype)
+
+
+def _zeros_for_nothing(x, mask):
+    """x (B, N, T, X), zeros for queries that may attend to nothing."""
     if mask is None:
-        return ops.cast(_softmax(weights), scores.dtype)
-    mask = mask[:, None]  # (B or 1, 1, T or 1, S)
-    # A large finite number, not -inf: a row of -inf would give NaN. Chosen, not added: TensorFlow
-    # fuses a product, a factor and a sum into one operation that takes a hundred times as long on
-    # CPUs where the mask is the same for all rows, as a causal one is.
-    weights = _softmax(ops.where(mask, weights, -1e30))
-    some = ops.any(mask, axis=-1, keepdims=True)  # (B or 1, 1, T or 1, 1)
-    return ops.cast(weights * ops.cast(some, "float32"), scores.dtype)
+        return x
+    some = ops.any(mask, axis=-1, keepdims=True)[:, None]  # (B or 1, 1, T or 1, 1)
+    return x * ops.cast(some, x.dtype)
 
 
 def _softmax(x):

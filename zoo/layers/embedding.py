@@ -89,8 +89,8 @@ class TokenEmbedding(keras.layers.Layer):
             return self.table(x, reverse=True)
 
         count = rows * length
-        if isinstance(count, int):
-            return from_the_left() if count in _FEW else from_the_right()
+        if isinstance(count, int):  # one vector: JAX gains, TensorFlow's loops do not
+            return from_the_left() if count == 1 or count in _FEW else from_the_right()
         is_few = ops.logical_and(count >= _FEW.start, count < _FEW.stop)
         return ops.cond(is_few, from_the_left, from_the_right)
 
