@@ -28,6 +28,7 @@ import tempfile
 from pathlib import Path
 
 from recipes.cli import option, run
+from recipes.curves import draw_run
 from recipes.runs import is_trained, open_run, read_settings, trained, write_json
 from recipes.training import begin, fit, jit
 
@@ -98,7 +99,7 @@ def train(settings):
         batches, dev_batches = make_batches(settings, tokenizer, documents)
     speed = zoo.training.TokensPerSecond("mlm_logits_tokens")  # the masked ones
     fit(settings, folder, model, batches, before=[speed], validation_data=dev_batches)
-    draw(folder)
+    draw_run(folder, PANELS)
     save(folder / "model", model, tokenizer)
 
 
@@ -259,16 +260,6 @@ def make_batches(settings, tokenizer, documents):
         documents["dev"], tokenizer.special_ids, masking, **shape
     )
     return batches, dev_batches
-
-
-def draw(folder):
-    """curves.png in the run folder, where matplotlib is installed."""
-    from recipes.curves import draw_curves
-
-    try:
-        draw_curves(folder / "log.jsonl", folder / "curves.png", PANELS)
-    except ImportError:
-        print("no curves.png: pip install matplotlib; TensorBoard draws the same curves")
 
 
 def save(folder, model, tokenizer):

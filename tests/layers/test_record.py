@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tests.backends import natively_compiled, randomize, to_numpy
-from zoo.layers import MultiHeadAttention, record_attention
+from zoo.layers import MultiHeadAttention, record_attention, record_attention_calls
 
 
 def built(name="heads"):
@@ -84,3 +84,20 @@ def test_compiled_calls_give_a_clear_error(x, how):
     message = r"needs eager calls.*the weights of heads.*model\(x\)"
     with record_attention(), pytest.raises(RuntimeError, match=message):
         calls[how](x)
+
+
+def test_calls_hold_all_that_the_layer_did(x):
+    layer = built()
+    mask = np.tri(5, dtype=bool)[None]
+    with record_attention_calls() as calls:
+        layer(x, attention_mask=mask)
+        layer(x)
+    call, without_mask = calls
+    assert (call.path, call.cross, without_mask.mask) == ("heads", False, None)
+    scores = call.scale * call.query @ np.swapaxes(call.key, -1, -2)
+    powers = np.where(call.mask[:, None], np.exp(scores), 0)
+    np.testing.assert_allclose(call.weights, powers / powers.sum(-1, keepdims=True), atol=1e-5)
+    heads = call.weights @ call.value
+    joined = np.swapaxes(heads, 1, 2).reshape(3, 5, 6)
+    expected = to_numpy(layer.output_projection(joined.reshape(15, 6))).reshape(3, 5, 6)
+    np.testing.assert_allclose(expected, to_numpy(layer(x, attention_mask=mask)), atol=1e-5)

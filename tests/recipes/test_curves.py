@@ -1,21 +1,19 @@
 import json
+import sys
 
-import pytest
-
-from recipes.curves import draw_curves
-
-pytest.importorskip("matplotlib")
+from recipes.curves import draw_run
 
 
-def test_a_picture_or_none(tmp_path):
-    entries = [
-        {"updates": 3, "loss": 2.0, "val_loss": None},
-        {"updates": 6, "loss": 1.0, "val_loss": 1.5},
-    ]
-    log, picture = tmp_path / "log.jsonl", tmp_path / "curves.png"
-    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    draw_curves(log, picture, {"a loss": "loss"})
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(KeyError, match="accuracy"):
-        draw_curves(log, tmp_path / "other.png", {"accuracy": "accuracy"})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "log.jsonl"]
+def test_a_run_folder_gets_its_curves(tmp_path):
+    (tmp_path / "log.jsonl").write_text(json.dumps({"updates": 3, "loss": 2.0, "val_loss": 1.0}))
+    draw_run(tmp_path, {"a loss": "loss"})
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_training_does_not_end_for_want_of_matplotlib(tmp_path, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("zoo.visual")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    draw_run(tmp_path, {"a loss": "loss"})
+    assert "pip install matplotlib" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []

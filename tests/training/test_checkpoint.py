@@ -235,3 +235,14 @@ def test_models_that_cannot_be_restored(tmp_path):
 def test_bad_arguments(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
         Checkpoint(tmp_path, **arguments)
+
+
+def test_a_step_back_goes_on_from_the_checkpoint_before(tmp_path):
+    model = resumable.train(tmp_path, seed=1)
+    checkpoint = Checkpoint(tmp_path / "checkpoints", seed=1)
+    kept = names(tmp_path / "checkpoints")
+    checkpoint.step_back()
+    assert names(tmp_path / "checkpoints") == kept[:-1]
+    with pytest.raises(ValueError, match="1 checkpoints: none to go back to"):
+        checkpoint.step_back()
+    assert model.built

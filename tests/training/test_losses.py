@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from zoo.training import TokenCrossEntropy, smoothed_cross_entropy
+from tests.backends import to_numpy
+from zoo.training import TokenCrossEntropy, answer_loss, smoothed_cross_entropy
 
 LOGITS = [[[0.0, np.log(3.0)], [np.log(4.0), 0.0]]]  # probabilities (1/4, 3/4) and (4/5, 1/5)
 
@@ -103,3 +104,14 @@ def test_config_round_trip():
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert copy.get_config() == loss.get_config()
     assert (copy.label_smoothing, copy.ignore_id, copy.reduction) == (0.1, 3, "sum")
+
+
+def test_the_loss_of_answers_reads_neither_prompt_nor_padding():
+    logits = np.log(np.array([[[1, 3], [1, 1], [3, 1], [5, 7]]], "float32"))
+    logits[0, [0, 3]] = np.nan
+    labels, answers = np.array([[0, 1, 0, 0]]), np.array([[False, True, True, False]])
+    expected = (np.log(2) + np.log(4 / 3)) / 2
+    assert to_numpy(answer_loss(labels, logits, answers)) == pytest.approx(expected, abs=1e-5)
+    good = np.nan_to_num(logits)
+    same = TokenCrossEntropy()(labels, good, sample_weight=answers.astype("float32"))
+    assert to_numpy(same) == pytest.approx(expected, abs=1e-5)

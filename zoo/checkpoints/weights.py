@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 from keras import ops
 from safetensors import SafetensorError
@@ -11,17 +12,27 @@ from safetensors.numpy import load_file, save_file
 def named_weights(model):
     """{path: variable} of a model's weights; paths begin below the model's own name.
 
-    Seeds of random layers and the optimizer's state are not weights.
+    Those of a model inside the model begin with the name of its class: its own name, which Keras
+    numbers, would be another one in the next process. Seeds of random layers and the optimizer's
+    state are not weights.
 
     Raises:
         ValueError: two weights have the same path.
     """
-    named = {variable.path.split("/", 1)[1]: variable for variable in model.weights}
-    if len(named) != len(model.weights):
-        paths = [variable.path for variable in model.weights]
+    named = [
+        (f"{type(part).__name__}/{path}", variable)
+        for part in model.layers
+        if isinstance(part, keras.Model)
+        for path, variable in named_weights(part).items()
+    ]
+    inner = {id(variable) for _, variable in named}
+    own = [variable for variable in model.weights if id(variable) not in inner]
+    named += [(variable.path.split("/", 1)[1], variable) for variable in own]
+    if len(dict(named)) != len(model.weights):
+        paths = [path for path, _ in named]
         shared = sorted({path for path in paths if paths.count(path) > 1})
         raise ValueError(f"weights of {model.name} share their paths: {shared}; name the layers")
-    return named
+    return dict(named)
 
 
 def lora_paths(variables):

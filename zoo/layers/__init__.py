@@ -21,11 +21,12 @@ from zoo.layers.masks import (
     slot_mask,
 )
 from zoo.layers.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
-from zoo.layers.record import record_attention
+from zoo.layers.record import AttentionCall, record_attention, record_attention_calls
 from zoo.layers.stacks import DecoderStack, EncoderStack
 
 __all__ = [
     "AddAndNorm",
+    "AttentionCall",
     "Cache",
     "DecoderBlock",
     "DecoderStack",
@@ -49,6 +50,7 @@ __all__ = [
     "not_padding",
     "positions_of",
     "record_attention",
+    "record_attention_calls",
     "scaled_dot_product_attention",
     "slot_mask",
 ]

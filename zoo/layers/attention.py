@@ -8,7 +8,7 @@ from keras import ops
 from zoo.layers.arguments import positive
 from zoo.layers.masks import check_mask
 from zoo.layers.projection import projection
-from zoo.layers.record import record
+from zoo.layers.record import AttentionCall, record
 
 
 def scaled_dot_product_attention(query, key, value, mask=None, scale=None, dropout=None):
@@ -219,10 +219,11 @@ class MultiHeadAttention(keras.layers.Layer):
         """Steps 2 to 4 and W^O: query (B, N, T, H), key and value (B, M, S, H), mask (B or 1, T or
         1, S) bool -> (B, T, D)."""
         check_mask(self.name, mask, query.shape[0], query.shape[2], key.shape[2])
+        scale = 1 / math.sqrt(self.head_dim) if self.scale is None else self.scale
         heads, weights = scaled_dot_product_attention(
-            query, key, value, mask, self.scale, self.dropout if self.dropout.rate else None
+            query, key, value, mask, scale, self.dropout if self.dropout.rate else None
         )
-        record(self.path, weights)
+        record(AttentionCall(self.path, self.cross, scale, query, key, value, mask, weights))
         rows, _, length, _ = ops.shape(heads)
         heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, T, N, H)
         joined = ops.reshape(heads, (-1, self.num_heads * self.head_dim))  # see `projection`

@@ -1,12 +1,35 @@
-"""Attention weights for pictures: layers hand them to an open recorder."""
+"""What attention does, for pictures: layers hand it to an open recorder."""
 
 import contextlib
+from typing import Any, NamedTuple
 
 from keras import ops
 
 from zoo.compiled import is_traced
 
 _open_recorders = []
+
+
+class AttentionCall(NamedTuple):
+    """One call of an attention layer.
+
+    Attributes:
+        path: of the layer.
+        cross: whether keys and values come from a context.
+        scale: factor on the scores.
+        query: (B, N, T, H), and key, value: (B, M, S, H), rotary positions included.
+        mask: (B or 1, T or 1, S) bool, True where a query may attend; None: everywhere.
+        weights: (B, N, T, S), before dropout.
+    """
+
+    path: str
+    cross: bool
+    scale: float
+    query: Any
+    key: Any
+    value: Any
+    mask: Any
+    weights: Any
 
 
 @contextlib.contextmanager
@@ -28,11 +51,45 @@ def record_attention():
             `tf.function`, `jax.jit`): call the model itself.
     """
     maps = {}
-    _open_recorders.append(maps)
-    try:
+
+    def keep(call):
+        maps.setdefault(call.path, []).append(ops.convert_to_numpy(call.weights))
+
+    with _open(keep):
         yield maps
+
+
+@contextlib.contextmanager
+def record_attention_calls():
+    """Collect all of every attention call inside the block: queries, keys and values too.
+
+    Yields:
+        list of `AttentionCall`s with numpy arrays, in the order of the calls.
+
+    Raises:
+        RuntimeError: as `record_attention`.
+    """
+    calls = []
+
+    def keep(call):
+        arrays = {
+            name: ops.convert_to_numpy(getattr(call, name))
+            for name in ("query", "key", "value", "mask", "weights")
+            if getattr(call, name) is not None
+        }
+        calls.append(call._replace(**arrays))
+
+    with _open(keep):
+        yield calls
+
+
+@contextlib.contextmanager
+def _open(keep):
+    _open_recorders.append(keep)
+    try:
+        yield
     finally:
-        _open_recorders.pop()
+        _open_recorders.remove(keep)
 
 
 def recording():
@@ -40,12 +97,13 @@ def recording():
     return bool(_open_recorders)
 
 
-def record(path, weights):
-    """Hand `weights` (B, N, T, S) of the layer at `path` to the recorders that are open."""
-    for maps in _open_recorders:
-        if is_traced(weights):
+def record(call):
+    """Hand an `AttentionCall` to the recorders that are open."""
+    for keep in _open_recorders:
+        if is_traced(call.weights):
             raise RuntimeError(
                 "record_attention needs eager calls: inside fit(), predict() or a compiled "
-                f"function the weights of {path} have no values. Call the model directly: model(x)"
+                f"function the weights of {call.path} have no values. Call the model directly: "
+                "model(x)"
             )
-        maps.setdefault(path, []).append(ops.convert_to_numpy(weights))
+        keep(call)

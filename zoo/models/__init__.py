@@ -7,6 +7,7 @@ from zoo.models.encoder_decoder import EncoderDecoder
 from zoo.models.footprint import Footprint, footprint
 from zoo.models.gpt import GPT
 from zoo.models.gpt_config import GPTConfig
+from zoo.models.gpt_heads import GPTReward, GPTValue
 from zoo.models.sizes import sizes
 from zoo.models.transformer import Transformer
 from zoo.models.transformer_config import TransformerConfig
@@ -22,6 +23,8 @@ __all__ = [
     "Footprint",
     "GPT",
     "GPTConfig",
+    "GPTReward",
+    "GPTValue",
     "Transformer",
     "TransformerConfig",
     "footprint",

@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo import checkpoints, layers
 from zoo.layers.parts import build_part
+from zoo.layers.wiring import Wiring
 from zoo.models.bert_config import BERTConfig
 from zoo.models.configured import Configured
 from zoo.models.inputs import (
@@ -17,7 +18,6 @@ from zoo.models.inputs import (
     real_tokens,
     token_ids,
 )
-from zoo.models.wiring import Wiring
 
 _INPUTS = ("token_ids", "segment_ids", "padding_mask")
 

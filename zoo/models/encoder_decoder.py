@@ -2,8 +2,8 @@
 
 import keras
 
+from zoo.layers.wiring import Wiring
 from zoo.models.inputs import check_names
-from zoo.models.wiring import Wiring
 
 
 class EncoderDecoder(keras.Model):

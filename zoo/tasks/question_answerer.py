@@ -194,6 +194,12 @@ class QuestionAnswerer(TextTask):
         self.null_threshold = best_threshold(_numpy(null_margins(spans)), scored, silent)
         return self.null_threshold
 
+    def row(self, question, context):
+        """What the model reads of a question and the first window of a context: arrays (1, T)."""
+        inputs = self.encode([question], [context]).inputs
+        length = int(inputs["padding_mask"][0].sum())
+        return {name: array[:1, :length] for name, array in inputs.items()}
+
     def answer(self, inputs, n=1):
         """The fields of `zoo.text.PackedWindows` to the n best `Spans` of each window, in Unicode
         code points."""

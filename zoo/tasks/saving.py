@@ -16,6 +16,7 @@ _FORMAT = 1
 
 # Class names that a folder may hold, and where they live: a folder cannot name other code.
 _TASKS = {
+    "AnswerScorer": "zoo.tasks.answer_scorer",
     "MaskFiller": "zoo.tasks.mask_filler",
     "QuestionAnswerer": "zoo.tasks.question_answerer",
     "TextClassifier": "zoo.tasks.text_classifier",

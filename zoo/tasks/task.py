@@ -21,6 +21,18 @@ class Task(abc.ABC):
         """{argument of the constructor: tokenizer}."""
 
     @abc.abstractmethod
+    def attention(self, *texts):
+        """What the model attends to in one text, by a plain pass that is not compiled.
+
+        Args:
+            texts: str, what the task reads; the class says how many.
+
+        Returns:
+            dict kind -> `zoo.tasks.Attention`; the kinds are "encoder", "decoder" and "cross",
+            those that the model has.
+        """
+
+    @abc.abstractmethod
     def signatures(self):
         """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
 

@@ -85,6 +85,9 @@ class TextClassifier(TextTask):
         self._check_pairs(texts, text_pairs)
         return self.tokenizer.encode_batch(texts, text_pairs, max_length=self.max_length).inputs
 
+    def row(self, text, text_pair=None):
+        return self.encode([text], None if text_pair is None else [text_pair])
+
     def answer(self, inputs):
         return self.labels.scores(self.model(inputs))
 

@@ -8,7 +8,9 @@ from keras import ops
 
 from zoo import checkpoints, decoding
 from zoo.folders import new_folder
+from zoo.layers import record_attention_calls
 from zoo.models import GPT
+from zoo.tasks.attention import Attention
 from zoo.tasks.continuation import Continuation
 from zoo.tasks.generation import Generation, StreamedText, first_stop
 from zoo.tasks.generation_options import GenerationOptions
@@ -148,6 +150,31 @@ class TextGenerator(Task):
             ValueError: a text with its prompt is longer than the model's positions.
         """
         return self._scores(texts, prompts, batch_size)
+
+    def row(self, prompt):
+        """The ids that the model reads of one prompt: int32 (1, T), a prefix included."""
+        batch = self._encode([prompt], [0], GenerationOptions(max_new_tokens=1))
+        before = self.continuation.prefix[:-1]  # the batch begins with its last id
+        return np.array([[*before, *batch.token_ids[0]]], "int32")
+
+    def attention(self, prompt):
+        """What the model attends to in a prompt.
+
+        Args:
+            prompt: str.
+
+        Returns:
+            {"decoder": `zoo.tasks.Attention`}.
+
+        Raises:
+            ValueError: the prompt is empty and the tokenizer has no start id.
+        """
+        ids = self.row(prompt)
+        with record_attention_calls() as calls:
+            self.model({"token_ids": ids}, training=False)
+        tokens = self.tokenizer.spell(ids[0])
+        following = [*tokens[1:], ""]
+        return {"decoder": Attention.of_calls("decoder", calls, tokens, tokens, following)}
 
     def with_prefix(self, text):
         """A generator whose prompts all begin with `text`, which is read once, now.

@@ -139,6 +139,9 @@ class TextTagger(TextTask):
         labels[places] = targets[before[rows] + numbers]
         return packed.inputs, labels, sample_weight
 
+    def row(self, text):
+        return self.encode(self._words([text])[0])[0]
+
     def answer(self, inputs):
         """The best tag at every position: {"tags": int (B, T), "scores": float32 (B, T)}."""
         scores = ops.softmax(ops.cast(self.model(inputs), "float32"))  # (B, T, L)

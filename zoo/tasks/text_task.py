@@ -7,6 +7,8 @@ import numpy as np
 from zoo import checkpoints
 from zoo.compiled import compiled, shapes_are_dynamic
 from zoo.folders import new_folder
+from zoo.layers import record_attention_calls
+from zoo.tasks.attention import Attention
 from zoo.tasks.task import Task
 from zoo.text import Pieces, WordPieceTokenizer, pack_rows
 
@@ -49,6 +51,25 @@ class TextTask(Task):
         Returns:
             A tensor, or a tree of tensors, with the batch as first axis.
         """
+
+    def attention(self, *texts):
+        """What the model attends to in one text; over-long ones are cut as in a call.
+
+        Args:
+            texts: str: one text, or two where the task reads pairs.
+
+        Returns:
+            {"encoder": `zoo.tasks.Attention`}.
+        """
+        inputs = self.row(*texts)
+        with record_attention_calls() as calls:
+            self.model(inputs, training=False)
+        tokens = self.tokenizer.spell(inputs["token_ids"][0])
+        return {"encoder": Attention.of_calls("encoder", calls, tokens, tokens)}
+
+    def row(self, text):
+        """What the model reads of one text: dict of arrays (1, T)."""
+        return self.tokenizer.encode_batch([text], max_length=self.max_length).inputs
 
     def settings(self):
         return {"max_length": self.max_length}

@@ -10,7 +10,9 @@ from zoo import checkpoints, decoding
 from zoo.compiled import compiled, shapes_are_dynamic
 from zoo.decoding.constraints import CONSTRAINTS
 from zoo.folders import new_folder
+from zoo.layers import record_attention_calls
 from zoo.models import Transformer
+from zoo.tasks.attention import Attention
 from zoo.tasks.task import Task
 from zoo.text import MarianFiles, MarianTokenizer
 
@@ -140,6 +142,35 @@ class Translator(Task):
         lengths = ops.sum(ops.cast(source_ids != config.pad_id, "int32"), axis=1)  # (B,)
         prompt = ops.full((num_rows, 1), config.start_id, dtype="int32")
         return decoding.run(search, self.model.decode, cache, prompt, longest, self._limit(lengths))
+
+    def attention(self, source, target=None):
+        """What encoder and decoder attend to in a sentence and its translation.
+
+        The decoder reads the start token and the target, as in teacher forcing.
+
+        Args:
+            source: str.
+            target: str, a translation of it; None: the translator's own.
+
+        Returns:
+            {"encoder", "decoder", "cross"} -> `zoo.tasks.Attention`.
+        """
+        (ids,) = self.source_tokenizer.encode([source])
+        sources = [*ids[: self.max_source_length - 1], self.model.config.end_id]
+        (ids,) = self.target_tokenizer.encode([self([source])[0] if target is None else target])
+        targets = [self.model.config.start_id, *ids]
+        with record_attention_calls() as encoder:
+            cache = self.model.start(np.array([sources], "int32"), capacity=0)
+        with record_attention_calls() as decoder:
+            self.model.decode(np.array([targets], "int32"), cache)
+        keys, queries = self.source_tokenizer.spell(sources), self.target_tokenizer.spell(targets)
+        following = self.target_tokenizer.spell([*ids, self.model.config.end_id])
+        of_self, of_cross = ([c for c in decoder if c.cross is cross] for cross in (False, True))
+        return {
+            "encoder": Attention.of_calls("encoder", encoder, keys, keys),
+            "decoder": Attention.of_calls("decoder", of_self, queries, queries, following),
+            "cross": Attention.of_calls("cross", of_cross, queries, keys, following),
+        }
 
     def tokenizers(self):
         tokenizers = {"source_tokenizer": self.source_tokenizer}

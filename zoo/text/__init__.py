@@ -7,10 +7,20 @@ The way of the data: `train_sentencepiece` -> `SentencePieceTokenizer` -> `write
 `WordPieceTokenizer` import TensorFlow.
 """
 
+from zoo.text.answer_batches import (
+    AnswerBatches,
+    AnswerEvaluation,
+    PackedAnswers,
+    PreferredAnswers,
+    RankedAnswers,
+)
+from zoo.text.answer_rows import AnswerRows
+from zoo.text.array_passes import ArrayPasses
 from zoo.text.arrays import IdArrays, open_ids, write_ids
 from zoo.text.batches import EvaluationBatches, PairBatches
 from zoo.text.byte_bpe_tokenizer import ByteBPETokenizer
 from zoo.text.character_tokenizer import CharacterTokenizer
+from zoo.text.chat_template import ChatTemplate
 from zoo.text.documents import (
     Documents,
     open_documents,
@@ -49,8 +59,13 @@ from zoo.text.wordpiece_tokenizer import WordPieceTokenizer
 from zoo.text.wordpiece_tokens import WordPieceTokens
 
 __all__ = [
+    "AnswerBatches",
+    "AnswerEvaluation",
+    "AnswerRows",
+    "ArrayPasses",
     "ByteBPETokenizer",
     "CharacterTokenizer",
+    "ChatTemplate",
     "Documents",
     "EncodedRows",
     "EqualRows",
@@ -64,16 +79,19 @@ __all__ = [
     "MarianTokenizer",
     "MaskedTokens",
     "MosesPunctuation",
+    "PackedAnswers",
     "PackedRows",
     "PackedTexts",
     "PackedWindows",
     "PairBatches",
     "PairRows",
     "Pieces",
+    "PreferredAnswers",
     "PretrainingBatches",
     "PretrainingEvaluation",
     "Prompts",
     "RandomRows",
+    "RankedAnswers",
     "RowBatches",
     "RowLabels",
     "SentencePairs",

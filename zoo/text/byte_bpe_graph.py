@@ -4,6 +4,7 @@ from zoo.text.byte_bpe_description import piece_texts
 from zoo.text.byte_bpe_merges import merge_in_graph, merge_table
 from zoo.text.byte_bpe_words import ADDED, BREAK, word_rule, words_in_graph
 from zoo.text.prompts import align_right_in_graph
+from zoo.text.ragged_rows import repeated_numbers, row_numbers
 
 
 def byte_bpe_graph(tokenizer, id_texts, max_length=None, split_special_tokens=False):
@@ -36,7 +37,7 @@ def byte_bpe_graph(tokenizer, id_texts, max_length=None, split_special_tokens=Fa
             words, rows = words_in_graph(text, rule)
             words, places = tf.unique(words)
             ids = tf.gather(_word_ids(words, module.whole_words, table), places)  # (all W, None)
-            rows = tf.gather(rows, ids.value_rowids())
+            rows = tf.gather(rows, row_numbers(ids))
             count = tf.size(text, tf.int64)
             return tf.RaggedTensor.from_value_rowids(ids.flat_values, rows, count, validate=False)
 
@@ -94,7 +95,7 @@ def _spelled(words, table):
 
     octets = tf.io.decode_raw(tf.strings.reduce_join(words), tf.uint8)  # (N,)
     symbols = tf.gather(tf.constant(table.byte_ids), tf.cast(octets, tf.int32))
-    numbers = tf.repeat(tf.range(tf.size(words)), tf.strings.length(words))
+    numbers = tf.cast(repeated_numbers(tf.strings.length(words)), tf.int32)
     symbols, numbers = merge_in_graph(symbols, numbers, table)
     count = tf.size(words, tf.int64)
     rows = tf.cast(numbers, tf.int64)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.text.byte_bpe_description import byte_symbols
+from zoo.text.ragged_rows import repeated_numbers
 
 NEVER = np.iinfo("int32").max  # rank of a pair that is not merged
 
@@ -186,7 +187,7 @@ def _lowest_around(rank, words, block_size):
     blocks = (sizes + block_size - 1) // block_size  # (W,)
     block = tf.gather(tf.cumsum(blocks, exclusive=True), words) + place // block_size
     lowest = tf.math.segment_min(rank, block)
-    word = tf.repeat(tf.range(tf.size(blocks)), blocks)
+    word = repeated_numbers(blocks)
     same = word[1:] == word[:-1]
     before = tf.concat([[NEVER], tf.where(same, lowest[:-1], NEVER)], 0)
     after = tf.concat([tf.where(same, lowest[1:], NEVER), [NEVER]], 0)

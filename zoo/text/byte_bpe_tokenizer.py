@@ -191,6 +191,13 @@ class ByteBPETokenizer:
                 pieces.append(self._texts[token])
         return b"".join(pieces).decode("utf-8", "replace")
 
+    def spell(self, ids):
+        """The text of each id, for people, such as " the"; list of int -> list of str.
+
+        What is no whole character is spelled by its bytes, such as "<0xE6><0xBC>".
+        """
+        return [_spelled(self._texts[int(token)]) for token in ids]
+
     def graph(self, max_length=None, split_special_tokens=False):
         """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
 
@@ -248,3 +255,10 @@ class ByteBPETokenizer:
             return cls(read_folder(folder)["description"], **roles)
 
         return read_tokenizer(folder, cls, _SUMMARY_FILE, build)
+
+
+def _spelled(text):
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(f"<0x{byte:02X}>" for byte in text)

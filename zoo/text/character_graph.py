@@ -1,6 +1,7 @@
 """A character tokenizer as TensorFlow ops. TensorFlow is imported on the first call only."""
 
 from zoo.text.prompts import align_right_in_graph
+from zoo.text.ragged_rows import where_true
 
 
 def character_graph(characters, start_id, max_length=None):
@@ -21,9 +22,8 @@ def character_graph(characters, start_id, max_length=None):
         found = tf.strings.unicode_decode(text, "UTF-8", errors="replace")  # ragged (B, None)
         place = tf.searchsorted(tf.constant(codes), found.flat_values)
         place = tf.minimum(place, len(codes) - 1)
-        known = found.with_flat_values(tf.gather(codes, place) == found.flat_values)
         ids = found.with_flat_values(tf.gather(ids_by_code, place))
-        return tf.ragged.boolean_mask(ids, known)
+        return where_true(ids, tf.gather(codes, place) == found.flat_values)
 
     def encode_prompts(text):
         return align_right_in_graph(module.encode(text), 0, max_length, start_id)

@@ -129,6 +129,10 @@ class CharacterTokenizer:
                     )
         return ["".join(self._texts[token] for token in row) for row in rows]
 
+    def spell(self, ids):
+        """The character of each id, for people; list of int -> list of str."""
+        return ["<end>" if token == self.end_id else self._texts[int(token)] for token in ids]
+
     def graph(self, max_length=None):
         """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
 

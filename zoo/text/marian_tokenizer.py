@@ -178,6 +178,11 @@ class MarianTokenizer:
             text = text.replace(old, new)
         return text
 
+    def spell(self, ids):
+        """The piece of each id, for people: "\u2581" begins a word; list of int -> list of str."""
+        pieces = {number: piece for piece, number in self.piece_ids.items()}
+        return [pieces.get(int(token), f"<{token}>") for token in ids]
+
     def graph(self, max_length=None):
         """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
 

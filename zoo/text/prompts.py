@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zoo.text.ragged_rows import row_numbers, where_true
+
 
 class Prompts(NamedTuple):
     """A batch of prompts, P as wide as the longest and at least 1.
@@ -69,9 +71,9 @@ def align_right_in_graph(rows, pad_id, max_length=None, start_id=None, always_st
 
     if max_length is not None:
         excess = rows.row_lengths() - (max_length - always_start)
-        row = rows.value_rowids()
+        row = row_numbers(rows)
         column = tf.range(tf.size(row, tf.int64)) - tf.gather(rows.row_starts(), row)
-        rows = tf.ragged.boolean_mask(rows, rows.with_values(column >= tf.gather(excess, row)))
+        rows = where_true(rows, column >= tf.gather(excess, row))
     if start_id is not None:
         begins = (rows.row_lengths() == 0) | always_start  # (B,)
         start = tf.fill([tf.math.count_nonzero(begins)], start_id)

@@ -132,6 +132,10 @@ class SentencePieceTokenizer:
                 kept.append(token)
         return kept
 
+    def spell(self, ids):
+        """The piece of each id, for people: "\u2581" begins a word; list of int -> list of str."""
+        return [self._processor.id_to_piece(int(token)) for token in ids]
+
     def graph(self, max_length=None):
         """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
 

@@ -1,5 +1,6 @@
 """A WordPiece tokenizer as TensorFlow ops. TensorFlow is imported on the first call only."""
 
+from zoo.text.ragged_rows import row_numbers
 from zoo.text.wordpiece_packing import Pieces, check_packing, pack_in_graph
 from zoo.text.wordpiece_split import columns_within, rows_of_words_in_graph
 from zoo.text.wordpiece_words import words_in_graph
@@ -92,7 +93,7 @@ def _pieces(module, tokenizer, text):
     ids, starts, ends = module.cutter.tokenize_with_offsets(cut)  # ragged (W, None) each
     added = tf.where(words.is_added, module.added_ids.lookup(words.text), -1)
     added, word_text, uncut, length, first, row = (
-        tf.gather(x, ids.value_rowids())
+        tf.gather(x, row_numbers(ids))
         for x in (added, words.text, uncut, lengths, words.places.row_starts(), words.row)
     )
     starts, ends = (_characters(word_text, x.flat_values) for x in (starts, ends))

@@ -60,9 +60,9 @@ class WordPieceTokenizer:
         self.mask_id = ids["mask"]
         self.special_ids = SpecialIds(ids["pad"], ids["unk"], start=ids["cls"], end=ids["sep"])
         beyond = [t for t, number in self.added_tokens.items() if number >= len(self.vocabulary)]
-        pieces = self.vocabulary + beyond
-        self.vocabulary_size = len(pieces)
-        self.piece_texts = PieceTexts.of(pieces, set(self.tokens.all), clean_up)
+        self._pieces = self.vocabulary + beyond
+        self.vocabulary_size = len(self._pieces)
+        self.piece_texts = PieceTexts.of(self._pieces, set(self.tokens.all), clean_up)
         longest_first = sorted(self.added_tokens, key=len, reverse=True)
         self.added_pattern = "|".join(map(re.escape, longest_first))
 
@@ -234,6 +234,10 @@ class WordPieceTokenizer:
                         f"{self.vocabulary_size} ids"
                     )
         return [self.piece_texts.join(row, skip_special_tokens) for row in rows]
+
+    def spell(self, ids):
+        """The piece of each id, for people: "##" goes on a word; list of int -> list of str."""
+        return [self._pieces[int(token)] for token in ids]
 
     def graph(self, max_length=None, truncation="longest_first"):
         """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.

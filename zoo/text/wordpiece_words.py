@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from zoo.text.ragged_rows import row_numbers
 from zoo.text.wordpiece_normalizer import is_punctuation_in_graph, is_space_in_graph
 
 _BREAK = b"\xff"  # no byte of UTF-8
@@ -40,7 +41,7 @@ def words_in_graph(text, normalizer, added_pattern):
 
     segments, is_added = _segments(text, added_pattern)  # ragged (B, M), bool (all M)
     codes = tf.strings.unicode_decode(segments.flat_values, "UTF-8")  # ragged (all M, None)
-    of_segment = codes.value_rowids()
+    of_segment = row_numbers(codes)
     keys = codes.flat_values + tf.where(tf.gather(is_added, of_segment), _ADDED, 0)
     normalized, is_space, is_alone, source = _normalized(keys, normalizer)
     segment = tf.gather(of_segment, source)  # of each normalized character
@@ -95,7 +96,7 @@ def _normalized(keys, normalizer):
     characters = tf.strings.unicode_encode(codes[:, tf.newaxis], "UTF-8")
     texts = tf.where(is_added, characters, normalizer.in_graph(characters))
     results = tf.strings.unicode_split(texts, "UTF-8")  # ragged (U, None)
-    flat, of_key = results.flat_values, results.value_rowids()
+    flat, of_key = results.flat_values, row_numbers(results)
     is_word = ~tf.gather(is_added, of_key)  # an added token is neither space nor punctuation
     is_alone = tf.gather(normalizer.alone_in_graph(characters), of_key)
     is_alone = is_word & (is_alone | is_punctuation_in_graph(flat))
@@ -106,7 +107,7 @@ def _normalized(keys, normalizer):
     codes, is_space, is_alone = (
         tf.gather(x, chosen.flat_values) for x in (codes, is_space, is_alone)
     )
-    return codes, is_space, is_alone, chosen.value_rowids()
+    return codes, is_space, is_alone, row_numbers(chosen)
 
 
 def _after(flags):

@@ -87,6 +87,18 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch = epochs[-1]
         return FINISHED if state["finished"] else self._epoch
 
+    def step_back(self):
+        """Drop the last checkpoint: `restore` then goes on from the one before.
+
+        Raises:
+            ValueError: there is no other one.
+        """
+        epochs = self._epochs()
+        if len(epochs) < 2:
+            raise ValueError(f"{self.folder} has {len(epochs)} checkpoints: none to go back to")
+        self._remove(epochs[-1])
+        self._sweep()
+
     def on_train_begin(self, logs=None):
         _build_optimizer(self.model)
         self._sweep()
@@ -139,10 +151,13 @@ class Checkpoint(keras.callbacks.Callback):
             raise
         self._epoch = epoch
         for old in self._epochs()[: -self.keep]:
-            # Renamed first: a folder that is half removed must not look like a checkpoint.
-            folder = self._folder(old)
-            folder.rename(folder.with_name(f".{folder.name}.removing"))
+            self._remove(old)
         self._sweep()
+
+    def _remove(self, epoch):
+        # Renamed first: a folder that is half removed must not look like a checkpoint.
+        folder = self._folder(epoch)
+        folder.rename(folder.with_name(f".{folder.name}.removing"))
 
     def _state(self):
         return {

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.training.masked_statistics import masked_mean
+
 
 def smoothed_cross_entropy(labels, logits, label_smoothing=0.0):
     """Cross-entropy of each token with its smoothed label, in float32 and in nats.
@@ -45,6 +47,23 @@ def smoothed_pick(labels, values, label_smoothing=0.0):
     else:
         picked = ops.where(hit, values, 0.0)  # a product would turn -inf of other words into NaN
     return ops.sum(picked, axis=-1)
+
+
+def answer_loss(labels, logits, answers):
+    """Mean cross-entropy of the tokens of answers; what stands in prompts and padding is not read.
+
+    The loss of supervised fine-tuning (InstructGPT, Ouyang et al. 2022, 3.5), as a function. In
+    `fit()`, `TokenCrossEntropy` with sample weights 1 on answers and 0 elsewhere is the same.
+
+    Args:
+        labels: (B, T) integer ids below V, the token behind each.
+        logits: (B, T, V), any float type.
+        answers: (B, T) bool, where the label is a token of an answer.
+
+    Returns:
+        () float32, in nats; 0 where there is no answer.
+    """
+    return masked_mean(smoothed_cross_entropy(labels, logits), answers)
 
 
 def token_weights(labels, sample_weight, ignore_id):

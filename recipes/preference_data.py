@@ -1,0 +1,113 @@
+"""Preferences for the recipes of rewards and DPO: from files, or of the model's own answers."""
+
+import json
+import math
+
+import numpy as np
+
+from recipes import preference_scores
+from recipes.chat_models import ask
+from recipes.data import chat_files, kitchen_talk
+
+
+def read_parts(settings, folder, generator, template):
+    """{"train": list of `Ranking`, "dev": ...}.
+
+    Raises:
+        ValueError: too few prompts, or a file is wrong, with its line.
+    """
+    if settings.train:
+        files = settings.train
+    else:
+        files = [folder / "ranked.jsonl"]
+        if not files[0].exists():
+            write_ranked(settings, files[0], generator, template)
+    data = read_files(settings, files, template)
+    if settings.limit:
+        data = data[: settings.limit]
+    if settings.dev:
+        return {"train": data, "dev": read_files(settings, settings.dev, template)}
+    held_out = math.ceil(len(data) * settings.dev_share)
+    if not 0 < held_out < len(data):
+        raise ValueError(
+            f"dev_share={settings.dev_share} of {len(data)} prompts leaves nothing to train or to "
+            "evaluate on: give --dev, or more prompts"
+        )
+    return {"train": data[:-held_out], "dev": data[-held_out:]}
+
+
+def read_files(settings, files, template):
+    data, left_out = chat_files.read_rankings(files, template, settings.skip_equal)
+    if left_out:
+        print(f"left out: {left_out} lines of {', '.join(map(str, files))} that prefer nothing")
+    if not data:
+        raise ValueError(f"{', '.join(map(str, files))}: no preferences")
+    return data
+
+
+def write_ranked(settings, file, generator, template):
+    """Let the model answer questions about dinner, and the labeler by rule rank its answers."""
+    questions = kitchen_talk.questions("reward", settings.prompts, seed=settings.seed)
+    print(f"{settings.answers} answers to each of {len(questions):,} questions, to be ranked")
+    several = [question for question in questions for _ in range(settings.answers)]
+    answers = ask(generator, template, several, 64, temperature=1.0, seed=settings.seed)
+    lines = []
+    for number, question in enumerate(questions):
+        own = answers[number * settings.answers : (number + 1) * settings.answers]
+        points = [kitchen_talk.true_score(question, answer) for answer in own]
+        best_first = sorted(set(points), reverse=True)
+        if len(best_first) > 1 and all(own):
+            ranks = [best_first.index(point) for point in points]
+            record = {"prompt": question, "answers": own, "ranks": ranks}
+            lines.append(json.dumps(record, ensure_ascii=False))
+    temporary = file.with_name(f".{file.name}.writing")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.replace(file)
+
+
+def demonstrations(settings, template, rankings):
+    """(messages, answer) whose mean reward shall be 0: list."""
+    if settings.demonstrations:
+        found = chat_files.read_demonstrations(settings.demonstrations, template)
+        return [each[:2] for each in found]
+    if not settings.train:
+        made = kitchen_talk.demonstrations(1000, seed=1)
+        return [([{"role": "user", "content": asked}], answer) for asked, answer in made]
+    return [(each.messages, each.answers[int(np.argmin(each.ranks))]) for each in rankings]
+
+
+def encode(settings, generator, template, rankings):
+    """`zoo.text.RankedAnswers`, and which rankings they are; what is too long is left out."""
+    import zoo
+
+    tokenizer, longest = generator.tokenizer, generator.model.config.num_positions
+    longest = min(settings.length or longest, longest)
+    most = max(len(each.answers) for each in rankings)
+    prompts = [template.prompt(each.messages) for each in rankings]
+    ids = zoo.text.answer_rows.prompt_ids(tokenizer, prompts)
+    kept = [i for i, row in enumerate(ids) if len(row) < longest]
+    if len(kept) < len(rankings):
+        print(
+            f"left out: {len(rankings) - len(kept):,} of {len(rankings):,} prompts that fill "
+            f"length={longest} tokens"
+        )
+    if not kept:
+        raise ValueError(f"length={longest} is too short for every prompt")
+    spelled, answers = [], []
+    numbers, ranks = np.full((len(kept), most), -1), np.full((len(kept), most), -1)
+    for row, i in enumerate(kept):
+        for k, answer in enumerate(rankings[i].answers):
+            numbers[row, k], ranks[row, k] = len(answers), rankings[i].ranks[k]
+            spelled.append(prompts[i])
+            answers.append(template.answer(answer))
+    rows = zoo.text.AnswerRows.encode(tokenizer, spelled, answers, longest)
+    return zoo.text.RankedAnswers(rows, numbers, ranks), kept
+
+
+def pairs_of(rankings):
+    """(preferred, other) texts of all comparisons."""
+    return [
+        (each.answers[i], each.answers[j])
+        for each in rankings
+        for i, j in preference_scores.comparisons_of(each)
+    ]

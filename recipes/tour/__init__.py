@@ -1,0 +1,1 @@
+"""A tour from a dot product to translation: python -m recipes.tour."""
