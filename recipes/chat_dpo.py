@@ -111,12 +111,12 @@ def preferred(settings, generator, template, rankings):
     reference now, gives them."""
     import zoo
 
-    contents, kept = encode(settings, generator, template, rankings)
+    contents = encode(settings, generator, template, rankings)
     pairs = np.array(
         [
             contents.numbers[row, [better, worse]]
-            for row, i in enumerate(kept)
-            for better, worse in preference_scores.comparisons_of(rankings[i])
+            for row, ranking in enumerate(rankings)
+            for better, worse in preference_scores.comparisons_of(ranking)
         ]
     )
     known = answer_log_probs(generator, contents.rows)

@@ -56,7 +56,9 @@ class Train:
     dev: tuple = option((), "JSON lines; none: a share of the training data", nargs="+", type=str)
     dev_share: float = option(0.1, "of the prompts, the last ones")
     limit: int = option(0, "use so many prompts at most; 0: all")
-    skip_equal: bool = option(False, "leave out pairs that are equal instead of refusing them")
+    skip_unusable: bool = option(
+        False, "leave out pairs that prefer nothing instead of refusing them"
+    )
     demonstrations: tuple = option(
         (), "JSON lines whose answers have mean reward 0; none: the preferred answers",
         nargs="+", type=str,
@@ -64,6 +66,7 @@ class Train:
     prompts: int = option(2000, "of kitchen talk")
     answers: int = option(4, "that the model writes to each, to be ranked; 4 to 9 in the paper")
     length: int = option(0, "tokens of a prompt with its answer; 0: the model's context")
+    prompt_tokens: int = option(0, "of them, of a prompt, which loses its beginning; 0: half")
     batch_size: int = option(16, "prompts of a batch, each with all its answers")
     accumulate: int = option(1, "batches of an update")
     epochs: int = option(3, "passes over the prompts; 1 in the paper, which overfits beyond")
@@ -134,7 +137,7 @@ def train_model(settings, folder, generator, template, parts):
     import zoo
 
     model = zoo.models.GPTReward.from_model(generator.model)
-    contents = {part: encode(settings, generator, template, r)[0] for part, r in parts.items()}
+    contents = {part: encode(settings, generator, template, r) for part, r in parts.items()}
     batches = zoo.text.AnswerBatches(
         contents["train"],
         settings.batch_size,
@@ -160,14 +163,14 @@ def train_model(settings, folder, generator, template, parts):
 
 def margins_of(settings, scorer, template, rankings):
     """Margins of all comparisons, float (n,), and their texts, a list of (preferred, other)."""
-    contents, kept = encode(settings, scorer, template, rankings)
+    contents = encode(settings, scorer, template, rankings)
     rewards = scorer.of_rows(contents.rows)
     margins, pairs = [], []
-    for row, i in enumerate(kept):
-        for better, worse in preference_scores.comparisons_of(rankings[i]):
+    for row, ranking in enumerate(rankings):
+        for better, worse in preference_scores.comparisons_of(ranking):
             numbers = contents.numbers[row, [better, worse]]
             margins.append(float(rewards[numbers[0]] - rewards[numbers[1]]))
-            pairs.append((rankings[i].answers[better], rankings[i].answers[worse]))
+            pairs.append((ranking.answers[better], ranking.answers[worse]))
     return np.array(margins), pairs
 
 

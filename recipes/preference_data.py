@@ -37,7 +37,7 @@ def read_parts(settings, folder, generator, template):
 
 
 def read_files(settings, files, template):
-    data, left_out = chat_files.read_rankings(files, template, settings.skip_equal)
+    data, left_out = chat_files.read_rankings(files, template, settings.skip_unusable)
     if left_out:
         print(f"left out: {left_out} lines of {', '.join(map(str, files))} that prefer nothing")
     if not data:
@@ -77,31 +77,32 @@ def demonstrations(settings, template, rankings):
 
 
 def encode(settings, generator, template, rankings):
-    """`zoo.text.RankedAnswers`, and which rankings they are; what is too long is left out."""
+    """`zoo.text.RankedAnswers`. A long conversation loses its beginning, a long answer its end.
+
+    Args:
+        settings: has `length` and `prompt_tokens`.
+        generator: has `model` and `tokenizer`.
+        template: `zoo.text.ChatTemplate`.
+        rankings: list of `Ranking`.
+    """
     import zoo
 
     tokenizer, longest = generator.tokenizer, generator.model.config.num_positions
     longest = min(settings.length or longest, longest)
     most = max(len(each.answers) for each in rankings)
-    prompts = [template.prompt(each.messages) for each in rankings]
-    ids = zoo.text.answer_rows.prompt_ids(tokenizer, prompts)
-    kept = [i for i, row in enumerate(ids) if len(row) < longest]
-    if len(kept) < len(rankings):
-        print(
-            f"left out: {len(rankings) - len(kept):,} of {len(rankings):,} prompts that fill "
-            f"length={longest} tokens"
-        )
-    if not kept:
-        raise ValueError(f"length={longest} is too short for every prompt")
-    spelled, answers = [], []
-    numbers, ranks = np.full((len(kept), most), -1), np.full((len(kept), most), -1)
-    for row, i in enumerate(kept):
-        for k, answer in enumerate(rankings[i].answers):
-            numbers[row, k], ranks[row, k] = len(answers), rankings[i].ranks[k]
-            spelled.append(prompts[i])
+    prompts, answers = [], []
+    numbers, ranks = np.full((len(rankings), most), -1), np.full((len(rankings), most), -1)
+    for row, ranking in enumerate(rankings):
+        prompt = template.prompt(ranking.messages)
+        for k, answer in enumerate(ranking.answers):
+            numbers[row, k], ranks[row, k] = len(answers), ranking.ranks[k]
+            prompts.append(prompt)
             answers.append(template.answer(answer))
-    rows = zoo.text.AnswerRows.encode(tokenizer, spelled, answers, longest)
-    return zoo.text.RankedAnswers(rows, numbers, ranks), kept
+    prompt_tokens = settings.prompt_tokens or longest // 2
+    rows = zoo.text.AnswerRows.encode(
+        tokenizer, prompts, answers, longest, max_prompt=prompt_tokens
+    )
+    return zoo.text.RankedAnswers(rows, numbers, ranks)
 
 
 def pairs_of(rankings):

@@ -81,14 +81,14 @@ def read_demonstrations(files, template):
     return found
 
 
-def read_rankings(files, template, skip_equal=False):
+def read_rankings(files, template, skip_unusable=False):
     """All preferences of files: list of `Ranking`.
 
     Args:
         files: list of paths.
         template: `zoo.text.ChatTemplate`, which splits dialogues.
-        skip_equal: leave out pairs with equal texts, and dialogues that differ before the last
-            answer, instead of refusing them.
+        skip_unusable: leave out pairs with equal texts, and dialogues that differ before the last
+            answer or do not end with one, instead of refusing them.
 
     Returns:
         the rankings, and how many were left out.
@@ -101,8 +101,8 @@ def read_rankings(files, template, skip_equal=False):
         try:
             found.append(_ranking(where, record, template))
         except _SaysNothing as error:
-            if not skip_equal:
-                raise ValueError(f"{error} (--skip-equal leaves such lines out)") from None
+            if not skip_unusable:
+                raise ValueError(f"{error} (--skip-unusable leaves such lines out)") from None
             left_out += 1
     return found, left_out
 
@@ -170,7 +170,7 @@ def _dialogue(where, text, template):
     """The messages before the last answer of a dialogue that is one text, and that answer."""
     messages = _checked(where, lambda: template.dialogue(text))
     if messages[-1]["role"] != "assistant":
-        raise ValueError(f"{where}: the dialogue must end with an answer; got {text[-60:]!r}")
+        raise _SaysNothing(f"{where}: the dialogue must end with an answer; got {text[-60:]!r}")
     return messages[:-1], messages[-1]["content"]
 
 

@@ -243,3 +243,12 @@ def test_lora(tmp_path, ids, variant):
     assert not [v.path for v in merged.weights if "lora" in v.path]
     np.testing.assert_allclose(run(merged, {"token_ids": ids}), trained, atol=1e-5)
     assert not list(tmp_path.iterdir())
+
+
+@quantizes
+def test_a_quantized_model_is_not_written_for_other_libraries(tmp_path):
+    model = GPT(GPTConfig(**SMALL))
+    model.quantize("int8")
+    with pytest.raises(ValueError, match="the model is quantized.*save"):
+        model.save_pretrained(tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()

@@ -58,6 +58,14 @@ def test_rows_that_cannot_be_are_refused(prompts, answers, problem):
         AnswerRows.encode(TOKENIZER, prompts, answers, max_length=5)
 
 
+def test_a_prompt_that_is_too_long_may_lose_its_beginning():
+    made = AnswerRows.encode(TOKENIZER, ["abcde", "a"], ["f", "g"], 9, max_prompt=2)
+    ids, mask, answers = made.batch([0, 1], 4)
+    np.testing.assert_array_equal(ids[0], [3, 4, 5, END])
+    np.testing.assert_array_equal(ids[1][mask[1]], [0, 6, END])
+    np.testing.assert_array_equal(answers.argmax(axis=1), [2, 1])
+
+
 def test_errors_say_where_a_text_comes_from():
     with pytest.raises(ValueError, match="talk.jsonl:7: the prompt has 5"):
         AnswerRows.encode(TOKENIZER, ["abcde"], ["a"], 5, where=["talk.jsonl:7"])

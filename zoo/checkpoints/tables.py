@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 from keras import ops
 
-from zoo.checkpoints.weights import assign_weights, check_merged
+from zoo.checkpoints.weights import assign_weights, check_merged, check_not_quantized
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +144,7 @@ def load_weights(variables, tensors, table, source):
 def foreign_tensors(variables, table):
     """{path: variable} -> {foreign name: numpy array}, what `load_weights` reads."""
     check_merged(variables)
+    check_not_quantized(variables)
     _check_paths(variables, table)
     found = {}
     for entry in table.entries:

@@ -50,6 +50,17 @@ def check_merged(variables):
         )
 
 
+def check_not_quantized(variables):
+    """Raise ValueError if a model of {path: variable} that others shall read is quantized."""
+    found = [path for path, variable in variables.items() if variable.dtype in ("int8", "uint8")]
+    if found:
+        raise ValueError(
+            f"the model is quantized ({found[0]} and {len(found) - 1} more), which the format of "
+            "the transformers library has no place for: write the model that it was made from, or "
+            "use save()"
+        )
+
+
 def write_weights(file, model):
     """Write the weights of `model` to `file` (safetensors: numbers only, no code)."""
     arrays = {

@@ -25,7 +25,7 @@ class AnswerRows:
     pad_id: int
 
     @classmethod
-    def encode(cls, tokenizer, prompts, answers, max_length, where=None):
+    def encode(cls, tokenizer, prompts, answers, max_length, where=None, max_prompt=None):
         """Turn texts into ids, the prompts as a `TextGenerator` reads them.
 
         An answer that is too long loses its end, and then has no end id: the model shall not learn
@@ -38,6 +38,7 @@ class AnswerRows:
                 are ordinary text where the tokenizer can tell.
             max_length: longest row.
             where: list of N str that say in errors where a text comes from, or None.
+            max_prompt: longest prompt; a longer one loses its beginning. None: none is cut.
 
         Raises:
             ValueError: no row; a prompt without tokens, or so long that no token of the answer has
@@ -50,7 +51,7 @@ class AnswerRows:
             )
         end = [] if tokenizer.end_id is None else [tokenizer.end_id]
         rows, starts = [], []
-        before, behind = prompt_ids(tokenizer, prompts), tokenizer.encode(answers)
+        before, behind = prompt_ids(tokenizer, prompts, max_prompt), tokenizer.encode(answers)
         for number, (prompt, answer) in enumerate(zip(before, behind, strict=True)):
             name = f"prompts[{number}]" if where is None else where[number]
             _check_lengths(name, prompt, [*answer, *end], max_length)
@@ -91,9 +92,10 @@ class AnswerRows:
         return ids.reshape(shape), mask.reshape(shape), answers.reshape(shape)
 
 
-def prompt_ids(tokenizer, prompts):
-    """Prompts as lists of ids, as a `TextGenerator` reads them."""
-    ids, mask = tokenizer.encode_prompts(prompts)
+def prompt_ids(tokenizer, prompts, max_length=None):
+    """Prompts as lists of ids, as a `TextGenerator` reads them; longer ones than `max_length` lose
+    their beginning."""
+    ids, mask = tokenizer.encode_prompts(prompts, max_length)
     return [row[real].tolist() for row, real in zip(ids, mask, strict=True)]
 
 

@@ -69,10 +69,10 @@ def test_lines_that_prefer_nothing_may_be_left_out(jsonl):
         {"prompt": "Hi", "answers": ["a", "b"], "ranks": [0, 0]},
         {"prompt": "Hi", "chosen": "a", "rejected": "b"},
     )
-    found, left_out = chat_files.read_rankings([file], TEMPLATE, skip_equal=True)
+    found, left_out = chat_files.read_rankings([file], TEMPLATE, skip_unusable=True)
     assert (len(found), left_out) == (1, 3)
     with pytest.raises(
-        ValueError, match=r"data.jsonl:1: chosen and rejected are equal.*skip-equal"
+        ValueError, match=r"data.jsonl:1: chosen and rejected are equal.*skip-unusable"
     ):
         chat_files.read_rankings([file], TEMPLATE)
 
