@@ -143,6 +143,11 @@ class Server:
             raise ServerError(code, body.decode(errors="replace"))
         return body
 
+    def memory(self):
+        """Bytes of memory that the process holds."""
+        pages = pathlib.Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     def close(self):
         """End the process."""
         with contextlib.suppress(BrokenPipeError):

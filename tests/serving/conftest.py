@@ -115,6 +115,28 @@ def server(exported, serve):
         yield server
 
 
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory):
+    """A folder of models: "small" in the versions 3 and 5, both served, 3 labelled as stable."""
+    from tests.serving.small_exports import write_small
+    from zoo.serving.config import write_config
+
+    folder = tmp_path_factory.mktemp("models")
+    for version in (3, 5):
+        write_small(folder / "small" / str(version), factor=float(version))
+    write_config(folder, ["small:stable=3"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dev_server(small_models):
+    """The development server with these models, and with limits that tests can reach."""
+    from tests.serving.dev_server import DevServer
+
+    with DevServer(small_models, "--max-bytes", "1000000", "--poll", "0.2") as server:
+        yield server
+
+
 @pytest.fixture(params=["python", "c++"])
 def predict(request, exported):
     """Calls `exported` in both loaders: (inputs, signature name) -> {output name: array}."""

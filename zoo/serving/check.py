@@ -1,110 +1,101 @@
 """Whether a SavedModel is one that a default TF Serving runs."""
 
+import dataclasses
 import pathlib
 
+from zoo.serving.graph import op_types, refuse_unservable
+from zoo.serving.op_lists import RELEASES
+from zoo.serving.replay import compare_batched, open_model, run_warmup
 from zoo.serving.warmup import read_warmup
 
-# Ops that load everywhere and fail at the first request, with the way out.
-_NO_PYTHON = "it calls Python, which a server does not have: use TensorFlow ops"
-_NO_OLD_TEXT = "TF Serving before 2.20 lacks it: pack and trim with plain TensorFlow ops"
-REFUSED_OPS = {
-    "PyFunc": _NO_PYTHON,
-    "PyFuncStateless": _NO_PYTHON,
-    "EagerPyFunc": _NO_PYTHON,
-    "TFText>RoundRobinTrim": _NO_OLD_TEXT,
-    "TFText>RoundRobinGenerateMasks": _NO_OLD_TEXT,
-    "TFText>Utf8Binarize": _NO_OLD_TEXT,
-}
-_NO_XLA = (
-    "it needs XLA, which TF Serving has switched off: write caches with scatter, where or concat "
-    "instead of slice_update, and do not use jit_compile"
-)
-_NOT_LINKED = "TF Serving links no ops beside TensorFlow's own and TensorFlow Text's"
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `check` found; `str()` of it is a page to read.
+
+    Attributes:
+        folder: the SavedModel's folder.
+        size: bytes of all its files.
+        signatures: {name: ({input: (dtype, shape)}, {output: (dtype, shape)})}.
+        ops: names of the op types, a set.
+        releases: the releases of TF Serving that know them all.
+        requests: number of warm-up requests that were replayed.
+        rows: number of their rows that were compared, alone and in one batch.
+        difference: the largest difference of a float output in that comparison.
+    """
+
+    folder: str
+    size: int
+    signatures: dict
+    ops: frozenset
+    releases: tuple
+    requests: int
+    rows: int
+    difference: float
+
+    def __str__(self):
+        lines = [f"{self.folder}: {self.size / 2**20:.1f} MiB"]
+        for name, (inputs, outputs) in sorted(self.signatures.items()):
+            lines.append(f"  {name}")
+            lines += [f"    <- {each}" for each in _described(inputs)]
+            lines += [f"    -> {each}" for each in _described(outputs)]
+        lines.append(f"ops: all {len(self.ops)} types known to TF Serving {_and(self.releases)}")
+        lines.append(f"warm-up: {self.requests} requests answered")
+        lines.append(
+            f"batching: {self.rows} rows answered alone as in company "
+            f"(largest difference {self.difference:.1e})"
+        )
+        return "\n".join(lines)
 
 
-def check(folder):
-    """Check a SavedModel as far as Python can: its ops and its warm-up requests.
+def check(folder, releases=RELEASES):
+    """Check a SavedModel as far as Python can, without Keras: ops, warm-up requests, batching.
 
     Args:
         folder: the SavedModel's folder (the one with saved_model.pb).
-
-    Raises:
-        ValueError: it holds an op that a default server refuses, or a warm-up request fails; the
-            message names the culprit.
-        FileNotFoundError: there is no SavedModel, or it has no warm-up requests.
-    """
-    graph = _read_graph(folder)
-    for node, where in _nodes(graph):
-        reason = _refusal(node.op)
-        if reason:
-            raise ValueError(f"op {node.op!r} (node {node.name!r} of {where}) refused: {reason}")
-        if node.attr["_XlaMustCompile"].b:
-            raise ValueError(f"node {node.name!r} of {where} refused: {_NO_XLA}")
-    for function in _functions(graph):
-        if function.attr["_XlaMustCompile"].b:
-            raise ValueError(f"function {function.signature.name!r} refused: {_NO_XLA}")
-    replay(folder)
-
-
-def op_types(folder):
-    """The names of all op types in the graph and the function library of a SavedModel, a set."""
-    return {node.op for node, _ in _nodes(_read_graph(folder))}
-
-
-def replay(folder):
-    """Load a SavedModel and run its warm-up requests, as a server does before it takes traffic.
+        releases: those of `zoo.serving.op_lists.RELEASES` that have to run it.
 
     Returns:
-        The outputs of each request in order, {name: array} each.
+        A `Report`.
 
     Raises:
-        ValueError: a request fails; the message names the request.
-        FileNotFoundError: there are no warm-up requests.
+        ValueError: a server of these releases refuses an op, a warm-up request fails, or a row's
+            answer depends on the other rows of its batch; the message names the culprit.
+        FileNotFoundError: there is no SavedModel, or it has no warm-up requests.
     """
-    import tensorflow as tf
-    import tensorflow_text  # noqa: F401  (registers the ops of the tokenizers)
-
-    model = tf.saved_model.load(str(folder))
-    answers = []
-    for number, (name, inputs) in enumerate(read_warmup(folder)):
-        tensors = {key: tf.convert_to_tensor(value) for key, value in inputs.items()}
-        try:
-            outputs = model.signatures[name](**tensors)
-        except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
-            raise ValueError(
-                f"warm-up request {number} (signature {name!r}, inputs {inputs}) fails: {error}"
-            ) from error
-        answers.append({key: value.numpy() for key, value in outputs.items()})
-    return answers
-
-
-def _read_graph(folder):
-    """The GraphDef of a SavedModel."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    path = pathlib.Path(folder) / "saved_model.pb"
-    if not path.is_file():
-        raise FileNotFoundError(f"folder: {str(folder)!r} holds no SavedModel (saved_model.pb)")
-    return saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs[0].graph_def
+    folder = pathlib.Path(folder)
+    refuse_unservable(folder, releases)
+    requests = read_warmup(folder)
+    model = open_model(folder)
+    try:
+        for number, request in enumerate(requests):
+            run_warmup(model, number, *request)
+        rows, difference = compare_batched(model, requests)
+        signatures = {n: (model.inputs(n), model.outputs(n)) for n in model.served_names()}
+    finally:
+        model.close()
+    return Report(
+        folder=str(folder),
+        size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        signatures=signatures,
+        ops=frozenset(op_types(folder)),
+        releases=tuple(releases),
+        requests=len(requests),
+        rows=rows,
+        difference=difference,
+    )
 
 
-def _functions(graph):
-    """The functions of a GraphDef."""
-    fields = {descriptor.name: value for descriptor, value in graph.ListFields()}
-    return fields["library"].function if "library" in fields else ()
+def _described(tensors):
+    return [
+        f"{name}: {dtype} [{'?' if shape is None else ', '.join(_size(size) for size in shape)}]"
+        for name, (dtype, shape) in tensors.items()
+    ]
 
 
-def _nodes(graph):
-    """All nodes with the place they stand in: the graph itself or a function of its library."""
-    yield from ((node, "the graph") for node in graph.node)
-    for function in _functions(graph):
-        yield from ((node, f"function {function.signature.name!r}") for node in function.node_def)
+def _size(size):
+    return "any" if size is None else str(size)
 
 
-def _refusal(op):
-    """Why a default server refuses this op type, or None."""
-    if op.lstrip("_").startswith("Xla"):
-        return _NO_XLA
-    if ">" in op and not op.startswith("TFText>"):
-        return _NOT_LINKED
-    return REFUSED_OPS.get(op)
+def _and(names):
+    return " and ".join(names)

@@ -9,7 +9,8 @@ import sys
 import tempfile
 
 from zoo.folders import new_folder, refuse_existing
-from zoo.serving.check import check
+from zoo.serving.graph import refuse_unservable
+from zoo.serving.replay import replay
 from zoo.serving.warmup import encode_request, write_warmup
 
 
@@ -31,7 +32,8 @@ def export(task, folder, settings=None):
     Raises:
         FileExistsError: `folder` exists.
         TypeError: `task.signatures` takes no such setting.
-        ValueError: the graph holds what a default server refuses (see `zoo.serving.check`).
+        ValueError: the graph holds what a default server refuses (see
+            `zoo.serving.refuse_unservable`).
         RuntimeError: the TensorFlow process failed; the message ends with what it said.
     """
     import keras
@@ -48,8 +50,15 @@ def export(task, folder, settings=None):
         _export_in_tensorflow(saved, pathlib.Path(folder).absolute(), settings)
 
 
+_PROGRAM = """
+import json, sys, zoo
+task, folder, settings = sys.argv[1:]
+zoo.serving.export(zoo.load(task), folder, json.loads(settings))
+"""
+
+
 def _export_in_tensorflow(saved, folder, settings):
-    """Run `python -m zoo.serving export` on a saved task in a TensorFlow process of its own."""
+    """Export a saved task in a TensorFlow process of its own."""
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",
         # What this process can import, the other one can: the classes of a user's own task.
@@ -59,8 +68,7 @@ def _export_in_tensorflow(saved, folder, settings):
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }
     # -P: no module of the current folder gets in the way.
-    command = [sys.executable, "-P", "-m", "zoo.serving", "export", str(saved), str(folder)]
-    command += ["--settings", json.dumps(settings)]
+    command = [sys.executable, "-P", "-c", _PROGRAM, str(saved), str(folder), json.dumps(settings)]
     result = subprocess.run(
         command, env=environment, capture_output=True, text=True, errors="replace", check=False
     )
@@ -75,7 +83,8 @@ def _export_in_tensorflow(saved, folder, settings):
 def write_saved_model(folder, signatures):
     """Trace signatures and write them as a SavedModel with warm-up requests, completely or not.
 
-    The result is loaded again and has to pass `zoo.serving.check` before it gets its name.
+    The result gets its name when it has no op that a default server refuses, was loaded again, and
+    answered its warm-up requests. (`zoo.serving.check` compares rows alone and in company, too.)
 
     Args:
         folder: where it goes; must not exist. Missing parents are made.
@@ -106,7 +115,8 @@ def write_saved_model(folder, signatures):
             raise OSError(
                 f"cannot write the SavedModel {str(folder)!r} (is the disk full?): {error.message}"
             ) from error
-        check(partial)
+        refuse_unservable(partial)
+        replay(partial)
 
 
 def _warmup_records(signatures):

@@ -7,6 +7,8 @@ this file the load fails instead, where someone is watching.
 import functools
 import pathlib
 
+from zoo.serving.runtime import load_tensorflow
+
 WARMUP_FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
 # The part of tensorflow_serving/apis/*.proto that a request needs. Declared here, in a pool of its
@@ -74,7 +76,7 @@ def decode_response(record):
 
 
 def _arrays(entries):
-    import tensorflow as tf
+    tf = load_tensorflow()
     from tensorflow.core.framework import tensor_pb2
 
     parse = tensor_pb2.TensorProto.FromString
@@ -92,14 +94,18 @@ def write_warmup(folder, records):
             writer.write(record)
 
 
+def has_warmup(folder):
+    """Whether a SavedModel has a warm-up file."""
+    return (pathlib.Path(folder) / WARMUP_FILE).is_file()
+
+
 def read_warmup(folder):
     """The requests of a SavedModel's warm-up file: [(signature name, {argument name: array})].
 
     Raises:
         FileNotFoundError: the SavedModel has no such file.
     """
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     path = pathlib.Path(folder) / WARMUP_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{str(folder)!r} has no warm-up requests ({WARMUP_FILE})")
