@@ -26,7 +26,7 @@ from zoo.serving.warmup import read_warmup
 
 ROWS = (1, 2, 7, 31)
 MANY_ROWS = 1100
-PASSES = 3  # over everything before memory is compared: the allocator's heap is full-grown then
+PASSES = 5  # over everything before memory is compared: the allocator's heap is full-grown then
 INT_VALUES = (0, 1, -1, 2, 2**31 - 1, -(2**31), 1000)
 FLOAT_VALUES = (0.0, 1.0, -1.0, 0.5, float("nan"), float("inf"), -float("inf"), 1e38, 1e-38)
 

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.common import machine, print_machine
 from zoo.serving.versions import models, versions
 
-THREADS = ((1, 1), (2, 1), (0, 0))  # within an op, between ops; 0: as many as cores
+THREADS = ((1, 1), (1, 0), (0, 0))  # within an op, between ops; 0: as many as cores
 ROWS = (1, 8, 32)
 CALLERS = (1, 2, 4, 8)
 

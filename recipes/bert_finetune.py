@@ -30,7 +30,6 @@ from recipes.exports import print_answers
 from recipes.fine_tuning_jobs import JOBS
 from recipes.runs import (
     is_trained,
-    next_version,
     open_run,
     read_settings,
     settings_as,
@@ -38,6 +37,7 @@ from recipes.runs import (
     write_json,
 )
 from recipes.training import begin, fit, jit
+from zoo.serving.versions import next_version
 
 FILES = {"nargs": "+", "metavar": "FILE", "type": str}
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from recipes.cli import answer_lines, option
-from recipes.runs import next_version, trained, write_json
+from recipes.runs import trained, write_json
+from zoo.serving.versions import next_version
 
 _TEMPLATE_FILE = "chat_template.json"
 

@@ -36,7 +36,6 @@ from recipes.curves import draw_run
 from recipes.preference_data import demonstrations, encode, pairs_of, read_files, read_parts
 from recipes.runs import (
     is_trained,
-    next_version,
     open_run,
     read_settings,
     settings_as,
@@ -44,6 +43,7 @@ from recipes.runs import (
     write_json,
 )
 from recipes.training import begin, fit, jit
+from zoo.serving.versions import next_version
 
 PANELS = {"ranking loss (nats)": "loss", "accuracy": "accuracy", "margin": "margin"}
 

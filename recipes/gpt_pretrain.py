@@ -52,7 +52,6 @@ from recipes.pretraining_text import (
 )
 from recipes.runs import (
     is_trained,
-    next_version,
     open_run,
     read_settings,
     settings_as,
@@ -60,6 +59,7 @@ from recipes.runs import (
     write_json,
 )
 from recipes.training import begin, fit, jit
+from zoo.serving.versions import next_version
 
 PANELS = {"loss (nats a token)": "loss"}
 

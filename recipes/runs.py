@@ -112,10 +112,3 @@ def write_json(file, value):
     temporary = file.with_name(f".{file.name}.writing")
     temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(temporary, file)
-
-
-def next_version(folder):
-    """NAME/VERSION with the next whole number, as TF Serving counts versions."""
-    folder = Path(folder)
-    found = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
-    return folder / str(max(found, default=0) + 1)

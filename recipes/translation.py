@@ -20,7 +20,6 @@ from recipes.cli import answer_lines, option, run
 from recipes.exports import print_answers
 from recipes.runs import (
     is_trained,
-    next_version,
     open_run,
     read_settings,
     settings_as,
@@ -28,6 +27,7 @@ from recipes.runs import (
     write_json,
 )
 from recipes.training import begin, fit, jit
+from zoo.serving.versions import next_version
 
 FILES = {"nargs": 2, "metavar": ("SOURCE", "TARGET"), "type": str}
 SENTENCES = (

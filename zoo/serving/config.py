@@ -144,9 +144,9 @@ services:
       - --model_config_file_poll_wait_seconds=60
       - --enable_batching=true
       - --batching_parameters_file=/models/{BATCHING_CONFIG}
-      # These models are small: threads within an op cost more than they bring.
+      # The cores are for requests side by side: threads within an op cost these models more than
+      # they bring. On one core, or for small generators, add --tensorflow_inter_op_parallelism=1.
       - --tensorflow_intra_op_parallelism=1
-      - --tensorflow_inter_op_parallelism=1
       - --rest_api_timeout_in_ms=30000
 """
 
