@@ -15,6 +15,8 @@ from zoo.checkpoints.tables import (
 class Variable:
     """What the loop needs of a Keras variable."""
 
+    dtype = "float32"
+
     def __init__(self, *shape):
         self.value = np.zeros(shape, "float32")
 

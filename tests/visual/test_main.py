@@ -57,6 +57,8 @@ def test_it_says_where_it_listens_and_ends_at_ctrl_c(run, host, said):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         url = server.stdout.readline().split()[0]
@@ -64,7 +66,11 @@ def test_it_says_where_it_listens_and_ends_at_ctrl_c(run, host, said):
             assert b"TextClassifier" in page.read()
     finally:
         server.send_signal(signal.SIGINT)
-        _, errors = server.communicate(timeout=20)
+        try:
+            _, errors = server.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            raise
     assert server.returncode == 0
     assert said in errors
     assert ("listens on" in errors) == bool(said)
