@@ -64,7 +64,7 @@ class Train:
     answers: int = option(128, "of a rollout")
     minibatch: int = option(32, "answers of an update")
     passes: int = option(2, "over a rollout")
-    peak: float = option(0.0005, "highest learning rate; it falls to 0")
+    peak: float = option(0.0003, "highest learning rate; it falls to 0")
     warmup: int = option(20, "updates of linear warm-up")
     clip: float = option(1.0, "largest norm of all gradients together")
     critic: str = option("network", "a value network, or a head on the policy",
@@ -76,7 +76,7 @@ class Train:
     discount: float = option(1.0, "gamma")
     trace: float = option(0.95, "lambda of generalized advantage estimation")
     kl_coefficient: float = option(0.5, "price of a nat of KL, at first")
-    kl_target: float = option(3.0, "nats an answer that the price adapts to; 0: it stays")
+    kl_target: float = option(2.0, "nats an answer that the price adapts to; 0: it stays")
     kl_horizon: float = option(400, "answers that move the price by 20 %% where KL is 20 %% off")
     kl_limit: float = option(30.0, "nats an answer at which training stops")
     no_end_reward: str = option("", "of an answer without end, such as -1; none: its own")
