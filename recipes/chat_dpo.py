@@ -19,15 +19,15 @@ import numpy as np
 
 from recipes import chat_models, preference_scores
 from recipes.chat_models import (
+    make_optimizer,
     open_chat,
     remember_template,
     same_data,
     template_of_run,
 )
-from recipes.chat_reward import Train as RewardTrain
 from recipes.cli import option, run
 from recipes.curves import draw_run
-from recipes.preference_data import encode, read_parts
+from recipes.preference_data import Preferences, encode, read_parts
 from recipes.runs import (
     is_trained,
     open_run,
@@ -42,10 +42,8 @@ PANELS = {"loss (nats)": "loss", "accuracy": "accuracy", "margin": "margin"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Train(RewardTrain):
+class Train(Preferences):
     run: str = option("runs/chat_dpo", "folder of the run; a stopped training goes on there")
-    demonstrations: tuple = option((), "not used: there are no rewards to centre", nargs="+",
-                                   type=str)  # fmt: skip
     beta: float = option(0.2, "price of a nat of KL, as PPO's coefficient")
     batch_size: int = option(64, "pairs of a batch")
     epochs: int = option(1, "passes over the pairs")
@@ -86,18 +84,11 @@ def train(settings):
             contents["train"],
             settings.batch_size,
             seed=settings.seed,
-            accumulate=settings.accumulate if settings.accumulate > 1 else None,
+            accumulate=settings.accumulate,
         )
         dev = zoo.text.AnswerEvaluation(contents["dev"], settings.batch_size)
         model = zoo.training.DirectPreference(generator.model, settings.beta)
-        updates = settings.epochs * batches.steps_per_epoch // settings.accumulate
-        rate = zoo.training.WarmupLinear(
-            settings.peak, settings.warmup, max(updates, settings.warmup + 1)
-        )
-        steps = settings.accumulate if settings.accumulate > 1 else None
-        if steps:  # Keras asks a schedule once a batch
-            rate = zoo.training.PerUpdate(rate, steps)
-        optimizer = zoo.training.Adam(rate, global_clipnorm=1.0, gradient_accumulation_steps=steps)
+        optimizer = make_optimizer(settings, generator.model, batches)
         model.compile(optimizer, jit_compile=jit())
     fit(settings, folder, model, batches, validation_data=dev)
     draw_run(folder, PANELS)

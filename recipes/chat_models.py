@@ -132,6 +132,27 @@ def ask(generator, template, conversations, batch_size=32, **options):
     return [template.shown(each[0].text) for each in found]
 
 
+def make_optimizer(settings, model, batches):
+    """`zoo.training.fine_tuning_optimizer` for as many updates as the batches make.
+
+    Args:
+        settings: has `epochs`, `peak`, `warmup`, `weight_decay` and `accumulate`.
+        model: what is trained.
+        batches: has `steps_per_epoch`.
+    """
+    import zoo
+
+    updates = settings.epochs * batches.steps_per_epoch // settings.accumulate
+    return zoo.training.fine_tuning_optimizer(
+        model,
+        settings.peak,
+        settings.warmup,
+        max(updates, settings.warmup + 1),
+        weight_decay=settings.weight_decay,
+        accumulate=settings.accumulate,
+    )
+
+
 def predict(settings):
     """Answer the lines of standard input, each a conversation of its own."""
     generator, template = open_chat(settings.run)

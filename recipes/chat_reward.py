@@ -25,6 +25,7 @@ import numpy as np
 
 from recipes import preference_scores
 from recipes.chat_models import (
+    make_optimizer,
     open_chat,
     open_scorer,
     remember_template,
@@ -33,7 +34,14 @@ from recipes.chat_models import (
 )
 from recipes.cli import answer_lines, option, run
 from recipes.curves import draw_run
-from recipes.preference_data import demonstrations, encode, pairs_of, read_files, read_parts
+from recipes.preference_data import (
+    Preferences,
+    demonstrations,
+    encode,
+    pairs_of,
+    read_files,
+    read_parts,
+)
 from recipes.runs import (
     is_trained,
     open_run,
@@ -49,32 +57,15 @@ PANELS = {"ranking loss (nats)": "loss", "accuracy": "accuracy", "margin": "marg
 
 
 @dataclasses.dataclass(frozen=True)
-class Train:
+class Train(Preferences):
     run: str = option("runs/chat_reward", "folder of the run; a stopped training goes on there")
-    sft: str = option("runs/chat_sft", "the chat model to start from: as chat_sft's --start")
-    train: tuple = option((), "JSON lines; none: kitchen talk", nargs="+", type=str)
-    dev: tuple = option((), "JSON lines; none: a share of the training data", nargs="+", type=str)
-    dev_share: float = option(0.1, "of the prompts, the last ones")
-    limit: int = option(0, "use so many prompts at most; 0: all")
-    skip_unusable: bool = option(
-        False, "leave out pairs that prefer nothing instead of refusing them"
-    )
     demonstrations: tuple = option(
         (), "JSON lines whose answers have mean reward 0; none: the preferred answers",
         nargs="+", type=str,
     )  # fmt: skip
-    prompts: int = option(2000, "of kitchen talk")
-    answers: int = option(4, "that the model writes to each, to be ranked; 4 to 9 in the paper")
-    length: int = option(0, "tokens of a prompt with its answer; 0: the model's context")
-    prompt_tokens: int = option(0, "of them, of a prompt, which loses its beginning; 0: half")
     batch_size: int = option(16, "prompts of a batch, each with all its answers")
-    accumulate: int = option(1, "batches of an update")
     epochs: int = option(3, "passes over the prompts; 1 in the paper, which overfits beyond")
     peak: float = option(0.001, "highest learning rate; 1e-5 for a large pretrained model")
-    warmup: int = option(20, "updates of linear warm-up")
-    weight_decay: float = option(0.01, "decoupled decay of all but biases and norms")
-    precision: str = option("float32", "Keras dtype policy, such as mixed_bfloat16")
-    seed: int = option(0, "seed of the head, the order and the answers of kitchen talk")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,19 +133,11 @@ def train_model(settings, folder, generator, template, parts):
         contents["train"],
         settings.batch_size,
         seed=settings.seed,
-        accumulate=settings.accumulate if settings.accumulate > 1 else None,
-    )
-    dev = zoo.text.AnswerEvaluation(contents["dev"], settings.batch_size)
-    updates = settings.epochs * batches.steps_per_epoch // settings.accumulate
-    optimizer = zoo.training.fine_tuning_optimizer(
-        model,
-        settings.peak,
-        settings.warmup,
-        max(updates, settings.warmup + 1),
-        weight_decay=settings.weight_decay,
         accumulate=settings.accumulate,
     )
-    loss = zoo.training.RankingLoss("sum" if settings.accumulate > 1 else "mean_with_sample_weight")
+    dev = zoo.text.AnswerEvaluation(contents["dev"], settings.batch_size)
+    optimizer = make_optimizer(settings, model, batches)
+    loss = zoo.training.RankingLoss("sum")  # the weights of an update have the sum 1
     metrics = [zoo.training.RankingAccuracy(), zoo.training.RankingMargin()]
     model.compile(optimizer, loss, weighted_metrics=metrics, jit_compile=jit())
     fit(settings, folder, model, batches, validation_data=dev)

@@ -25,6 +25,7 @@ from recipes import chat_models
 from recipes.chat_models import (
     Marks,
     ask,
+    make_optimizer,
     open_chat,
     remember_template,
     same_data,
@@ -65,7 +66,6 @@ class Train(Shape, Marks):
     peak: float = option(0.003, "highest learning rate; 1e-5 to 1e-4 for a pretrained model")
     warmup: int = option(50, "updates of linear warm-up")
     weight_decay: float = option(0.1, "decoupled decay of all but biases and norms")
-    clip: float = option(1.0, "largest norm of all gradients together")
     lora: int = option(0, "rank of LoRA; 0: all weights train")
     new_tokens: int = option(40, "most tokens of an answer, in the task that is saved")
     precision: str = option("float32", "Keras dtype policy, such as mixed_bfloat16")
@@ -106,19 +106,7 @@ def train(settings):
         batches = make_batches(settings, rows["train"])
         if settings.lora:
             zoo.training.enable_lora(model, settings.lora)
-        updates = batches.steps_per_epoch // settings.accumulate
-        compile_model(
-            model,
-            zoo.training.fine_tuning_optimizer(
-                model,
-                settings.peak,
-                settings.warmup,
-                max(settings.epochs * updates, settings.warmup + 1),
-                weight_decay=settings.weight_decay,
-                clip_norm=settings.clip or None,
-                accumulate=settings.accumulate,
-            ),
-        )
+        compile_model(model, make_optimizer(settings, model, batches))
         dev = zoo.text.AnswerEvaluation(
             zoo.text.PackedAnswers(rows["dev"], settings.length), settings.rows
         )

@@ -1,5 +1,6 @@
 """Preferences for the recipes of rewards and DPO: from files, or of the model's own answers."""
 
+import dataclasses
 import json
 import math
 
@@ -7,7 +8,31 @@ import numpy as np
 
 from recipes import preference_scores
 from recipes.chat_models import ask
+from recipes.cli import option
 from recipes.data import chat_files, kitchen_talk
+
+
+@dataclasses.dataclass(frozen=True)
+class Preferences:
+    """Options of where preferences come from, how they are read and learned."""
+
+    sft: str = option("runs/chat_sft", "the chat model to start from: as chat_sft's --start")
+    train: tuple = option((), "JSON lines; none: kitchen talk", nargs="+", type=str)
+    dev: tuple = option((), "JSON lines; none: a share of the training data", nargs="+", type=str)
+    dev_share: float = option(0.1, "of the prompts, the last ones")
+    limit: int = option(0, "use so many prompts at most; 0: all")
+    skip_unusable: bool = option(
+        False, "leave out pairs that prefer nothing instead of refusing them"
+    )
+    prompts: int = option(2000, "of kitchen talk")
+    answers: int = option(4, "that the model writes to each, to be ranked; 4 to 9 in the paper")
+    length: int = option(0, "tokens of a prompt with its answer; 0: the model's context")
+    prompt_tokens: int = option(0, "of them, of a prompt, which loses its beginning; 0: half")
+    accumulate: int = option(1, "batches of an update")
+    warmup: int = option(20, "updates of linear warm-up")
+    weight_decay: float = option(0.01, "decoupled decay of all but biases and norms")
+    precision: str = option("float32", "Keras dtype policy, such as mixed_bfloat16")
+    seed: int = option(0, "seed of new weights, the order and the answers of kitchen talk")
 
 
 def read_parts(settings, folder, generator, template):

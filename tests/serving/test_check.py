@@ -119,9 +119,9 @@ def test_refuses_attributes_that_a_release_does_not_know(tmp_path, tf):
 
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    function = model.meta_graphs[0].graph_def.library.function[0]
-    function.node_def[0].attr["of_2027"].b = True
-    function.node_def[0].attr["_private"].b = True
+    node = model.meta_graphs[0].graph_def.node[0]
+    node.attr["of_2027"].b = True
+    node.attr["_private"].b = True
     file.write_bytes(model.SerializeToString())
     with pytest.raises(ValueError, match=r"does not know its attributes \['of_2027'\]"):
         refuse_unservable(folder)
