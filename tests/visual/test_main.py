@@ -49,16 +49,23 @@ def test_ports_are_checked(run, port, capsys):
     assert f"must be 0 to 65535; got '{port}'" in capsys.readouterr().err
 
 
+# What a shell starts in the background ignores Ctrl-C, and so do its children.
+PROGRAM = """
+import signal, sys
+from zoo.visual.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main())
+"""
+
+
 @pytest.mark.parametrize(("host", "said"), [("127.0.0.1", ""), ("0.0.0.0", "everybody who can")])
 def test_it_says_where_it_listens_and_ends_at_ctrl_c(run, host, said):
     arguments = ["explore", str(run), "--port", "0", "--host", host]
     server = subprocess.Popen(
-        [sys.executable, "-m", "zoo.visual", *arguments],
+        [sys.executable, "-c", PROGRAM, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell starts in the background ignores Ctrl-C, and so do its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         url = server.stdout.readline().split()[0]
