@@ -87,7 +87,7 @@ def train(settings):
             accumulate=settings.accumulate,
         )
         dev = zoo.text.AnswerEvaluation(contents["dev"], settings.batch_size)
-        model = zoo.training.DirectPreference(generator.model, settings.beta)
+        model = zoo.training.DirectPreference(generator.model, settings.beta, "sum")
         optimizer = make_optimizer(settings, generator.model, batches)
         model.compile(optimizer, jit_compile=jit())
     fit(settings, folder, model, batches, validation_data=dev)

@@ -137,8 +137,12 @@ def train_model(settings, folder, generator, template, parts):
     )
     dev = zoo.text.AnswerEvaluation(contents["dev"], settings.batch_size)
     optimizer = make_optimizer(settings, model, batches)
-    loss = zoo.training.RankingLoss("sum")  # the weights of an update have the sum 1
-    metrics = [zoo.training.RankingAccuracy(), zoo.training.RankingMargin()]
+    loss = zoo.training.RankingLoss("sum")  # AnswerBatches scales the weights
+    metrics = [
+        zoo.training.MeanRankingLoss(),
+        zoo.training.RankingAccuracy(),
+        zoo.training.RankingMargin(),
+    ]
     model.compile(optimizer, loss, weighted_metrics=metrics, jit_compile=jit())
     fit(settings, folder, model, batches, validation_data=dev)
     return model

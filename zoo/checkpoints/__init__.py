@@ -14,6 +14,7 @@ from zoo.checkpoints.bert import (
 from zoo.checkpoints.bert_table import PARTS as BERT_PARTS
 from zoo.checkpoints.generation import GenerationSettings
 from zoo.checkpoints.gpt import open_gpt, write_gpt
+from zoo.checkpoints.gpt_head import REWARD
 from zoo.checkpoints.hub import pretrained_folder
 from zoo.checkpoints.marian import config_from_marian, config_to_marian, marian_table
 from zoo.checkpoints.safetensors_folder import TensorFiles, read_json, write_folder_files
@@ -28,6 +29,7 @@ from zoo.checkpoints.weights import (
 
 __all__ = [
     "BERT_PARTS",
+    "REWARD",
     "Entry",
     "GenerationSettings",
     "Layout",

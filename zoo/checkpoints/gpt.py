@@ -12,6 +12,7 @@ from zoo.checkpoints.gpt2 import (
     gpt2_table,
     original_gpt2_table,
 )
+from zoo.checkpoints.gpt_head import LOGITS
 from zoo.checkpoints.llama import LLAMA_FIXED, config_from_llama, config_to_llama, llama_table
 from zoo.checkpoints.original_tensors import OriginalTensors, find_original
 from zoo.checkpoints.safetensors_folder import (
@@ -37,12 +38,14 @@ class GPTCheckpoint:
 
     Attributes:
         folder: where they lie, for errors.
+        config: the file that says what the model is, a dict.
         fields: of `zoo.models.GPTConfig`.
         table: a `Table` of their names.
         tensors: mapping from their names to arrays, with a method `shape(name)`.
     """
 
     folder: object
+    config: dict
     fields: dict
     table: Table
     tensors: object
@@ -56,12 +59,14 @@ class GPTCheckpoint:
         load_weights(variables, self.tensors, self.table, self.folder)
 
 
-def open_gpt(folder):
+def open_gpt(folder, head=LOGITS):
     """The checkpoint in `folder`: a GPT-2 or Llama of the transformers library, or an original
     GPT-2.
 
     Args:
-        folder: holds `config.json` and safetensors, or `hparams.json` and `model.ckpt.*`.
+        folder: holds `config.json` and safetensors, or `hparams.json` and `model.ckpt.*`, which
+            have logits.
+        head: a `GPTHead`.
 
     Returns:
         A `GPTCheckpoint`.
@@ -73,9 +78,10 @@ def open_gpt(folder):
     """
     folder = Path(folder)
     if not (folder / CONFIG_FILE).exists() and (folder / HPARAMS_FILE).exists():
-        fields = config_from_hparams(read_json(folder, HPARAMS_FILE))
+        config = read_json(folder, HPARAMS_FILE)
+        fields = config_from_hparams(config)
         tensors = OriginalTensors(find_original(folder, "model.ckpt"))
-        return GPTCheckpoint(folder, fields, original_gpt2_table(fields), tensors)
+        return GPTCheckpoint(folder, config, fields, original_gpt2_table(fields), tensors)
     config = read_json(folder, CONFIG_FILE)
     if config.get("model_type") not in _FORMATS:
         refuse("model_type", config.get("model_type"), f"one of {tuple(_FORMATS)}")
@@ -83,10 +89,10 @@ def open_gpt(folder):
     fields = read_config(config)
     tensors = TensorFiles(folder)
     prefixed = any(name.startswith(prefix) for name in tensors)
-    return GPTCheckpoint(folder, fields, table(fields, prefixed), tensors)
+    return GPTCheckpoint(folder, config, fields, table(fields, prefixed, head), tensors)
 
 
-def write_gpt(folder, fields, variables):
+def write_gpt(folder, fields, variables, head=LOGITS, **more):
     """Write `config.json` and `model.safetensors` into an existing folder, in the one of the
     transformers library's formats that computes the same.
 
@@ -94,21 +100,27 @@ def write_gpt(folder, fields, variables):
         folder: path.
         fields: of `zoo.models.GPTConfig`.
         variables: {path: variable}, all of a model.
+        head: a `GPTHead`.
+        **more: fields of `config.json` that the transformers library does not know, and keeps.
 
     Raises:
         ValueError: no format computes the same.
     """
     activation = stored_activation(fields["activation"], "GPT")
     if _agree(fields, GPT2_FIXED) and _usual_heads(fields):
-        config, table = config_to_gpt2(fields, activation), gpt2_table(fields)
+        config = config_to_gpt2(fields, activation)
+        table = gpt2_table(fields, head=head)
     elif _agree(fields, LLAMA_FIXED) and fields["hidden_dim"] % fields["num_heads"] == 0:
-        config, table = config_to_llama(fields, activation), llama_table(fields)
+        config = config_to_llama(fields, activation)
+        table = llama_table(fields, head=head)
     else:
         raise ValueError(
             f"the transformers library has no such GPT: its GPT-2 needs {GPT2_FIXED}, as many "
             f"key/value heads as heads and no head_dim of its own; its Llama {LLAMA_FIXED} and a "
             "hidden_dim that num_heads divides"
         )
+    architecture = head.architectures[config["model_type"]]
+    config = {"architectures": [architecture], **config, **head.config, **more}
     write_folder_files(folder, config, foreign_tensors(variables, table))
 
 

@@ -6,7 +6,8 @@ from zoo.checkpoints.config_json import (
     read_activation,
     renamed_fields,
 )
-from zoo.checkpoints.tables import ONE_ROW, TRANSPOSED, Entry, Table, repeated
+from zoo.checkpoints.gpt_head import LOGITS
+from zoo.checkpoints.tables import ONE_ROW, Entry, Table, repeated
 
 # Fields of config.json and the only value that our GPT computes; absent means this value.
 _REQUIRED = {
@@ -106,7 +107,6 @@ def config_to_gpt2(fields, activation):
     dropout = fields["embedding_dropout"]
     fields = {**fields, "embedding_dropout": fields["dropout"] if dropout is None else dropout}
     return {
-        "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
         **{theirs: fields[ours] for ours, theirs in (*_SAME.items(), *IDS.items())},
         "n_ctx": fields["num_positions"],
@@ -117,12 +117,13 @@ def config_to_gpt2(fields, activation):
     }
 
 
-def gpt2_table(fields, prefixed=True):
+def gpt2_table(fields, prefixed=True, head=LOGITS):
     """The `Table` of the transformers library's GPT-2.
 
     Args:
         fields: of `zoo.models.GPTConfig`.
         prefixed: whether the blocks lie under "transformer.", as in all classes but `GPT2Model`.
+        head: a `GPTHead`.
     """
     prefix = "transformer." if prefixed else ""
 
@@ -140,7 +141,8 @@ def gpt2_table(fields, prefixed=True):
             Entry(f"{ours}/beta", (f"{prefix}{theirs}.bias",)),
         )
 
-    entries = _entries(fields, dense, norm, f"{prefix}wte.weight", f"{prefix}wpe.weight")
+    embedded = head.entries(fields, f"{prefix}wte.weight")
+    entries = _entries(fields, dense, norm, embedded, f"{prefix}wpe.weight")
     # Masks that earlier versions of the library stored.
     masks = [
         f"{prefix}h.{i}.attn.{name}"
@@ -165,11 +167,13 @@ def original_gpt2_table(fields):
         theirs = "model/" + theirs.replace("h.{i}.", "h{i}/")
         return Entry(f"{ours}/gamma", (f"{theirs}/g",)), Entry(f"{ours}/beta", (f"{theirs}/b",))
 
-    return Table(_entries(fields, dense, norm, "model/wte", "model/wpe"))
+    embedded = LOGITS.entries(fields, "model/wte")
+    return Table(_entries(fields, dense, norm, embedded, "model/wpe"))
 
 
-def _entries(fields, dense, norm, tokens, positions):
-    """All entries: `dense` and `norm` make those of a layer from our name and theirs."""
+def _entries(fields, dense, norm, embedded, positions):
+    """All entries: those of the `GPTHead`, then the others; `dense` and `norm` make those of a
+    layer from our name and theirs."""
     block = (
         *norm("decoder/block_{i}/self_attention_add_norm/norm", "h.{i}.ln_1"),
         *dense("self_attention/query_key_value", "attn.c_attn"),
@@ -179,16 +183,8 @@ def _entries(fields, dense, norm, tokens, positions):
         *dense("feed_forward/outer", "mlp.c_proj"),
     )
     return (
-        *logits_entries(fields, tokens),
+        *embedded,
         Entry("positions/table/embeddings", (positions,)),
         *repeated(block, fields["num_layers"]),
         *norm("decoder/final_norm", "ln_f"),
     )
-
-
-def logits_entries(fields, tokens):
-    """The table of embeddings, called `tokens` there, and what makes logits."""
-    table, head = "token_embedding/table/embeddings", "lm_head.weight"
-    if fields["tied_logits"]:
-        return (Entry(table, (tokens,), copies=(head,)),)
-    return Entry(table, (tokens,)), Entry("output_projection/kernel", (head,), TRANSPOSED)

@@ -2,7 +2,8 @@
 of TinyLlama and SmolLM, among others, have the same format."""
 
 from zoo.checkpoints.config_json import check_required, read_activation, refuse, renamed_fields
-from zoo.checkpoints.gpt2 import IDS, logits_entries, special_ids
+from zoo.checkpoints.gpt2 import IDS, special_ids
+from zoo.checkpoints.gpt_head import LOGITS
 from zoo.checkpoints.tables import TRANSPOSED, Entry, Table, repeated
 
 # Fields of config.json and the only value that our GPT computes; absent means this value.
@@ -100,7 +101,6 @@ def config_to_llama(fields, activation):
     scaling = fields["rotary_scaling"] or {"rope_type": "default"}
     heads = fields["num_heads"]
     return {
-        "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         **{theirs: fields[ours] for ours, theirs in (*_SAME.items(), *IDS.items())},
         "num_key_value_heads": fields["num_key_value_heads"] or heads,
@@ -117,12 +117,13 @@ def config_to_llama(fields, activation):
     }
 
 
-def llama_table(fields, prefixed=True):
+def llama_table(fields, prefixed=True, head=LOGITS):
     """The `Table` of the transformers library's Llama.
 
     Args:
         fields: of `zoo.models.GPTConfig`.
         prefixed: whether the blocks lie under "model.", as in all classes but `LlamaModel`.
+        head: a `GPTHead`.
     """
     prefix = "model." if prefixed else ""
     ours, theirs = "decoder/block_{i}", f"{prefix}layers.{{i}}"
@@ -154,7 +155,7 @@ def llama_table(fields, prefixed=True):
         *dense("feed_forward/outer", "mlp.down_proj"),
     )
     entries = (
-        *logits_entries(fields, f"{prefix}embed_tokens.weight"),
+        *head.entries(fields, f"{prefix}embed_tokens.weight"),
         *repeated(block, fields["num_layers"]),
         Entry("decoder/final_norm/scale", (f"{prefix}norm.weight",)),
     )

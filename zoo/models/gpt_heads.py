@@ -5,8 +5,11 @@ import dataclasses
 import keras
 from keras import ops
 
-from zoo.checkpoints.weights import named_weights
+from zoo import checkpoints
+from zoo.checkpoints import named_weights
 from zoo.models.gpt_decoder import GPTDecoder
+
+_OFFSET = "reward_offset"  # in config.json
 
 
 class _Scalar(GPTDecoder):
@@ -64,6 +67,12 @@ class GPTValue(_Scalar):
         super().__init__(config, "zeros", **kwargs)
         self.build()
 
+    def write_pretrained(self, folder):
+        raise ValueError(
+            "the transformers library has no GPT with a value for each token: write its weights "
+            "with zoo.checkpoints.write_weights, or keep the .keras file that save() writes"
+        )
+
 
 @keras.saving.register_keras_serializable("zoo")
 class GPTReward(_Scalar):
@@ -88,6 +97,50 @@ class GPTReward(_Scalar):
             shape=(), initializer="zeros", trainable=False, name="offset", dtype="float32"
         )
         self.build()
+
+    @classmethod
+    def from_pretrained(cls, folder_or_hub_name, revision=None):
+        """A reward model of the transformers library: a `GPT2ForSequenceClassification` or
+        `LlamaForSequenceClassification` with one label, as the TRL library trains them.
+
+        Args:
+            folder_or_hub_name, revision: as for `GPT.from_pretrained`.
+
+        Raises:
+            FileNotFoundError: as for `GPT.from_pretrained`.
+            ValueError: as for `GPT.from_pretrained`; or there is no head of rewards.
+        """
+        folder = checkpoints.pretrained_folder(folder_or_hub_name, revision)
+        checkpoint = checkpoints.open_gpt(folder, checkpoints.REWARD)
+        if "score.weight" not in checkpoint.tensors:
+            raise ValueError(
+                f"{folder} has no head of rewards (score.weight): begin one on its language model, "
+                "with GPTReward.from_model(GPT.from_pretrained(...))"
+            )
+        model = cls({**checkpoint.fields, "tied_logits": True})
+        checkpoint.load(model._stored_weights())
+        model.offset.assign(checkpoint.config.get(_OFFSET, 0.0))
+        return model
+
+    def write_pretrained(self, folder):
+        """`save_pretrained` into a folder that exists, for a task that writes more beside it.
+
+        The transformers library has no place for what `centre` subtracts: its rewards are higher by
+        the number "reward_offset" of `config.json`, and compare answers all the same.
+        """
+        offset = float(ops.convert_to_numpy(self.offset.value))
+        checkpoints.write_gpt(
+            folder,
+            dataclasses.asdict(self.config),
+            self._stored_weights(),
+            checkpoints.REWARD,
+            **{_OFFSET: offset},
+        )
+
+    def _stored_weights(self):
+        weights = named_weights(self)
+        del weights["offset"]
+        return weights
 
     def centre(self, mean):
         """Subtract `mean`, that of some answers' present rewards, from all rewards from now on, so

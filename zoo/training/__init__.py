@@ -36,6 +36,7 @@ from zoo.training.policy_gradient import (
     token_log_probs,
 )
 from zoo.training.preferences import (
+    MeanRankingLoss,
     RankingAccuracy,
     RankingLoss,
     RankingMargin,
@@ -66,6 +67,7 @@ __all__ = [
     "JsonLinesLog",
     "LastWeights",
     "LayerwiseAdamW",
+    "MeanRankingLoss",
     "PPOLoss",
     "PerUpdate",
     "Perplexity",

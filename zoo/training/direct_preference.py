@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.training.policy_gradient import token_log_probs
-from zoo.training.preferences import dpo_losses
+from zoo.training.preferences import counted, dpo_losses
 
 
 def answer_log_probs(logits, ids, weights):
@@ -26,24 +26,33 @@ class DirectPreference(keras.Model):
       the answer's, "reference": (B, 2), what the frozen reference gives the answers, in nats};
     - sample weights (B,), 0 for rows that only fill a batch up.
 
-    Dropout stays off, as the reference has none. The logs have accuracy (share of pairs whose
-    implicit rewards beta * log(pi / ref) are in the right order, equal ones one half) and margin
-    (their mean difference).
+    Dropout stays off, as the reference has none. The logs have means over all pairs of a weight
+    above 0: loss, accuracy (share of pairs whose implicit rewards beta * log(pi / ref) are in the
+    right order, equal ones one half) and margin (their difference).
 
     Args:
         policy: model, ids -> logits (B, T, V), such as a `zoo.models.GPT`.
         beta: how dear it is to leave the reference, above 0.
+        reduction: "mean_with_sample_weight" divides the loss of a batch by the sum of its weights;
+            "sum", for weights that are scaled as in `zoo.text.AnswerBatches(accumulate=k)`, does
+            not.
 
     Raises:
-        ValueError: beta is out of range.
+        ValueError: beta or reduction is out of range.
     """
 
-    def __init__(self, policy, beta=0.1, **kwargs):
+    def __init__(self, policy, beta=0.1, reduction="mean_with_sample_weight", **kwargs):
         super().__init__(**kwargs)
         if not beta > 0:
             raise ValueError(f"beta must be above 0; got {beta}")
-        self.policy, self.beta = policy, beta
-        self.means = {name: keras.metrics.Mean(name=name) for name in ("accuracy", "margin")}
+        if reduction not in ("mean_with_sample_weight", "sum"):
+            raise ValueError(
+                f"reduction must be 'mean_with_sample_weight' or 'sum'; got {reduction!r}"
+            )
+        self.policy, self.beta, self.reduction = policy, beta, reduction
+        # "loss" takes the place of Keras' own, which weighs batches.
+        names = ("loss", "accuracy", "margin")
+        self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self.built = True
 
     def call(self, inputs):
@@ -57,11 +66,13 @@ class DirectPreference(keras.Model):
         found = ops.reshape(answer_log_probs(y_pred, ids, answers), (-1, 2))  # (B, 2)
         known = ops.cast(y["reference"], "float32")
         losses = dpo_losses(found[:, 0], found[:, 1], known[:, 0], known[:, 1], self.beta)
-        weight = ops.ones_like(losses)
-        if sample_weight is not None:
-            weight = ops.cast(sample_weight, "float32")
         implicit = self.beta * (found - known)
         margin = implicit[:, 0] - implicit[:, 1]
-        self.means["accuracy"].update_state(0.5 * (1.0 + ops.sign(margin)), weight)
-        self.means["margin"].update_state(margin, weight)
-        return ops.sum(weight * losses) / ops.maximum(ops.sum(weight), 1.0)
+        values = {"loss": losses, "accuracy": 0.5 * (1.0 + ops.sign(margin)), "margin": margin}
+        for name, value in values.items():
+            self.means[name].update_state(value, counted(sample_weight))
+        if sample_weight is None:
+            return ops.sum(losses) if self.reduction == "sum" else ops.mean(losses)
+        weight = ops.cast(sample_weight, "float32")
+        total = ops.sum(weight * losses)
+        return total if self.reduction == "sum" else ops.divide_no_nan(total, ops.sum(weight))

@@ -90,6 +90,33 @@ class RankingLoss(keras.losses.Loss):
         return ranking_losses(y_true, y_pred)
 
 
+@keras.saving.register_keras_serializable("zoo")
+class MeanRankingLoss(keras.metrics.Mean):
+    """`ranking_losses` over the prompts of a data set, in the place of Keras' own `loss`, which
+    weighs batches: `compile(..., weighted_metrics=[MeanRankingLoss()])`.
+
+    A prompt counts, once, if its weight is above 0: weights scaled for gradient accumulation change
+    nothing here.
+
+    Args:
+        name: "loss" takes the place of Keras' own.
+    """
+
+    def __init__(self, name="loss", dtype="float32"):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        losses = ranking_losses(ops.convert_to_tensor(y_true), y_pred)
+        super().update_state(losses, counted(sample_weight))
+
+
+def counted(sample_weight):
+    """1 for the rows of a weight above 0, else 0, float32 (B,); None where there are no weights."""
+    if sample_weight is None:
+        return None
+    return ops.cast(ops.convert_to_tensor(sample_weight) > 0, "float32")
+
+
 class _OverComparisons(keras.metrics.Metric):
     """A mean over all comparisons of all prompts, each of the same weight."""
 
