@@ -9,6 +9,7 @@ from tests.models_on_ids import forward
 from zoo import checkpoints
 from zoo.compiled import compiled
 from zoo.decoding import Greedy, run
+from zoo.models import GPT
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -107,6 +108,30 @@ def read_back(model_class, folder):
     model, report = model_class.from_pretrained(folder, output_loading_info=True)
     assert not any(report.values()), report
     return model.eval()
+
+
+def there_and_back(reference, tmp_path):
+    """Check that a reference's folder gives the same model and that model's folder the reference;
+    returns the configurations of the folder that we wrote and of theirs, as dicts."""
+    reference.save_pretrained(tmp_path / "theirs")
+    model = GPT.from_pretrained(tmp_path / "theirs")
+    assert_equal_models(model, reference)
+    model.save_pretrained(tmp_path / "ours")
+    again = read_back(type(reference), tmp_path / "ours")
+    assert_equal_tensors(tmp_path / "ours", tmp_path / "theirs")
+    ids, _ = batch()
+    assert_close(reference_logits(again, ids), reference_logits(reference, ids))
+    second = GPT.from_pretrained(tmp_path / "ours")
+    assert second.config == model.config
+    assert_equal_weights(second, model)
+    configs = [
+        transformers.AutoConfig.from_pretrained(tmp_path / which).to_dict()
+        for which in ("ours", "theirs")
+    ]
+    for config in configs:
+        for field in ("transformers_version", "_name_or_path", "architectures"):
+            config.pop(field, None)
+    return configs
 
 
 def rewrite(folder, to, change_tensors=dict, change_config=dict):
