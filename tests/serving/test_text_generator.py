@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.serving.calls import in_process, only_in_process
-from tests.small_generators import PROMPTS, small_generator
+from tests.small_generators import CHARACTERS, PROMPTS, small_generator
 from zoo.serving import warmup
 
 LIMIT = 17
@@ -38,6 +38,18 @@ def test_gives_the_texts_of_the_task(predict, generator):
     assert texts(outputs) == generator(PROMPTS)
     expected = [row[0].score for row in generator.generate(PROMPTS)]
     np.testing.assert_allclose(outputs["score"], expected, rtol=1e-4)
+
+
+@only_in_process
+def test_further_ends_end_served_texts_too(generator, tmp_path):
+    texts_without = generator(PROMPTS)
+    ends = [CHARACTERS.index(texts_without[0][4])]
+    generator.export(tmp_path / "1", end_ids=ends)
+    expected = generator(PROMPTS, end_ids=ends)
+    assert expected != texts_without
+    served = in_process(tmp_path / "1")
+    assert texts(served({"prompt": PROMPTS})) == expected
+    assert texts(served(request(PROMPTS), "generate")) == expected
 
 
 def test_temperature_zero_is_the_most_probable_text(predict, generator):

@@ -12,7 +12,7 @@ from zoo.checkpoints.bert import (
     write_bert,
 )
 from zoo.checkpoints.bert_table import PARTS as BERT_PARTS
-from zoo.checkpoints.generation import GenerationSettings
+from zoo.checkpoints.generation import GenerationSettings, end_ids, write_end_ids
 from zoo.checkpoints.gpt import open_gpt, write_gpt
 from zoo.checkpoints.gpt_head import REWARD
 from zoo.checkpoints.hub import pretrained_folder
@@ -41,6 +41,7 @@ __all__ = [
     "config_from_marian",
     "config_to_bert",
     "config_to_marian",
+    "end_ids",
     "foreign_tensors",
     "labels_of_bert",
     "load_weights",
@@ -52,6 +53,7 @@ __all__ = [
     "read_json",
     "read_weights",
     "write_bert",
+    "write_end_ids",
     "write_folder_files",
     "write_gpt",
     "write_weights",

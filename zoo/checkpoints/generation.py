@@ -1,6 +1,7 @@
 """How a Hugging Face folder wants its model to generate."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 from zoo.checkpoints.safetensors_folder import CONFIG_FILE, read_json
@@ -99,6 +100,26 @@ class GenerationSettings:
         if self.num_beams == 1:  # transformers warns of settings that only beams read
             del settings["length_penalty"], settings["early_stopping"]
         return settings
+
+
+def end_ids(folder):
+    """The ids that end a text of a folder's model, a tuple: Llama 3 has several.
+
+    Raises:
+        FileNotFoundError, ValueError: `config.json` is missing or damaged.
+    """
+    for name in (_FILE, CONFIG_FILE):
+        if (Path(folder) / name).is_file() or name == CONFIG_FILE:
+            found = read_json(folder, name).get("eos_token_id")
+            if found is not None:
+                return tuple(found) if isinstance(found, list) else (found,)
+    return ()
+
+
+def write_end_ids(folder, ids):
+    """Write what `end_ids` reads, a `generation_config.json`, into an existing folder."""
+    text = json.dumps({"eos_token_id": list(ids)}, indent=2) + "\n"
+    (Path(folder) / _FILE).write_text(text, encoding="utf-8")
 
 
 def _single_ids(words, file):

@@ -56,7 +56,7 @@ LLAMA_FIXED = {
 def config_from_llama(config):
     """`config.json` of a Llama -> fields of `zoo.models.GPTConfig`.
 
-    Where several ids end a text, `end_id` is the first.
+    Where several ids end a text, `end_id` is the first; `zoo.checkpoints.end_ids` has all.
 
     Raises:
         ValueError: a field is missing, or asks for something that is not supported.

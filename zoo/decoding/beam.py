@@ -11,8 +11,10 @@ from zoo.decoding.state import (
     State,
     capacity,
     check_count,
+    check_end_ids,
     check_token_id,
     first_logits,
+    is_end,
     next_logits,
     pick,
     row_limits_or_default,
@@ -53,7 +55,7 @@ class BeamSearch:
 
     Args:
         beam_size: K, beams a row.
-        end_id: the id that ends a sequence.
+        end_id: the id that ends a sequence, or several, a tuple.
         pad_id: the id that fills up a result.
         length_penalty: what a log-probability is divided by to give a score (see
             `zoo.decoding.penalties`); None: `LengthPenalty(1.0)`, the mean over the tokens.
@@ -63,7 +65,7 @@ class BeamSearch:
 
     def __init__(self, beam_size, end_id, pad_id, length_penalty=None, n_best=1, constraints=()):
         self.num_hypotheses = check_count("beam_size", beam_size)
-        self.end_id = check_token_id("end_id", end_id)
+        self.end_ids = check_end_ids(end_id)
         self.pad_id = check_token_id("pad_id", pad_id)
         self.length_penalty = LengthPenalty(1.0) if length_penalty is None else length_penalty
         self.n_best = check_count("n_best", n_best)
@@ -107,7 +109,7 @@ class BeamSearch:
         exists = rows.scores > -float("inf")  # (B, n)
         ids = ops.where(exists[..., None], rows.tokens[:, : self.n_best], self.pad_id)
         # A finished beam has its only end token last, or was cut at the limit.
-        ends = ops.cumsum(ops.cast(ids == self.end_id, "int32"), axis=-1)
+        ends = ops.cumsum(ops.cast(is_end(ids, self.end_ids), "int32"), axis=-1)
         lengths = ops.sum(ops.cast(ends == 0, "int32"), axis=-1) + 1
         lengths = ops.minimum(lengths, rows.limits[:, None])
         return Result(ids, ops.where(exists, lengths, 0), rows.scores)
@@ -116,7 +118,7 @@ class BeamSearch:
         """Let the live beams take the token number `count` -> rows and parents (B, K) int32."""
         num_beams, n_best = self.num_hypotheses, self.n_best
         log_probs, parents, tokens = self._candidates(rows, logits, count)  # (B, 2K)
-        ends = ops.logical_or(tokens == self.end_id, (count >= rows.limits)[:, None])
+        ends = ops.logical_or(is_end(tokens, self.end_ids), (count >= rows.limits)[:, None])
         scores, finished = self._finished(rows, log_probs[:, :num_beams], ends, count)
         log_probs, living = ops.top_k(ops.where(ends, _NO_BEAM, log_probs), num_beams)
         living = ops.cast(living, "int32") + n_best

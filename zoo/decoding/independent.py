@@ -13,8 +13,10 @@ from zoo.decoding.state import (
     State,
     capacity,
     check_count,
+    check_end_ids,
     check_token_id,
     first_logits,
+    is_end,
     next_logits,
     pick,
     row_limits_or_default,
@@ -50,7 +52,7 @@ class _Independent:
 
     def __init__(self, num_hypotheses, end_id, pad_id, filters, length_penalty):
         self.num_hypotheses = num_hypotheses
-        self.end_id = check_token_id("end_id", end_id)
+        self.end_ids = check_end_ids(end_id)
         self.pad_id = check_token_id("pad_id", pad_id)
         self.filters = tuple(filters)
         self.length_penalty = LengthPenalty(1.0) if length_penalty is None else length_penalty
@@ -99,7 +101,7 @@ class _Independent:
         chosen, log_probs = self.choose(logits, count, rows)  # (B, K)
         is_open = rows.lengths == 0
         ids = ops.where(is_open, chosen, self.pad_id)
-        ends = ops.logical_or(ids == self.end_id, (count >= rows.limits)[:, None])
+        ends = ops.logical_or(is_end(ids, self.end_ids), (count >= rows.limits)[:, None])
         lengths = ops.where(ops.logical_and(is_open, ends), count, rows.lengths)
         return rows._replace(
             live=ops.any(lengths == 0, axis=1),
@@ -129,7 +131,7 @@ class Greedy(_Independent):
     """The most probable token at every step: one sequence a row.
 
     Args:
-        end_id: the id that ends a sequence.
+        end_id: the id that ends a sequence, or several, a tuple.
         pad_id: the id that fills up a result.
         length_penalty: what a sequence's log-probability is divided by to give its score; None:
             `LengthPenalty(1.0)`, the mean log-probability of a token.
@@ -160,7 +162,7 @@ class Sample(_Independent):
     is in the batch. Scores are of the model's own probabilities, before the filters.
 
     Args:
-        end_id: the id that ends a sequence.
+        end_id: the id that ends a sequence, or several, a tuple.
         pad_id: the id that fills up a result.
         filters: see `zoo.decoding.filters`, applied in this order, such as
             `(Temperature(0.7), TopK(50), TopP(0.9))`.

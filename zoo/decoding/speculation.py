@@ -9,8 +9,10 @@ from zoo.decoding.state import (
     Result,
     State,
     check_count,
+    check_end_ids,
     check_token_id,
     first_logits,
+    is_end,
     pick,
     row_limits_or_default,
 )
@@ -74,7 +76,7 @@ class SpeculativeGreedy:
     Args:
         draft_decode: the small model's `decode`, of the same vocabulary.
         num_drafts: guesses at a time.
-        end_id: the id that ends a sequence.
+        end_id: the id that ends a sequence, or several, a tuple.
         pad_id: the id that fills up a result.
         length_penalty: as for `Greedy`.
     """
@@ -84,7 +86,7 @@ class SpeculativeGreedy:
     def __init__(self, draft_decode, num_drafts, end_id, pad_id, length_penalty=None):
         self.draft_decode = draft_decode
         self.num_drafts = check_count("num_drafts", num_drafts)
-        self.end_id = check_token_id("end_id", end_id)
+        self.end_ids = check_end_ids(end_id)
         self.pad_id = check_token_id("pad_id", pad_id)
         self.length_penalty = LengthPenalty(1.0) if length_penalty is None else length_penalty
 
@@ -148,7 +150,7 @@ class SpeculativeGreedy:
             The rows and how many tokens were written, (B,) int32.
         """
         number = ops.arange(ops.shape(chosen)[1], dtype="int32")  # (J,)
-        ends = ops.cast(chosen == self.end_id, "int32")
+        ends = ops.cast(is_end(chosen, self.end_ids), "int32")
         after_end = ops.cumsum(ends, axis=1) - ends > 0
         room = rows.limits - rows.counts
         kept = ops.logical_and(
@@ -162,7 +164,7 @@ class SpeculativeGreedy:
         inside = ops.logical_and(place >= 0, place < new[:, None])  # (B, L)
         written = pick(chosen, ops.clip(place, 0, ops.shape(chosen)[1] - 1))
         newest = pick(chosen, ops.maximum(new - 1, 0)[:, None])  # (B, 1)
-        ended = ops.logical_or(newest[:, 0] == self.end_id, counts >= rows.limits)
+        ended = ops.logical_or(is_end(newest[:, 0], self.end_ids), counts >= rows.limits)
         return rows._replace(
             live=ops.logical_and(rows.live, ops.logical_not(ended)),
             ids=ops.where(rows.live[:, None], newest, self.pad_id),

@@ -90,6 +90,22 @@ def check_token_id(name, value):
     return int(value)
 
 
+def check_end_ids(value):
+    """The argument `end_id`, one id or several, as a tuple of ids."""
+    ids = tuple(value) if isinstance(value, tuple | list) else (value,)
+    if not ids:
+        raise ValueError("end_id must be an id or several; got none")
+    return tuple(check_token_id("end_id", each) for each in ids)
+
+
+def is_end(ids, end_ids):
+    """Where one of the ids `end_ids`, a tuple, stands: bool, of the shape of `ids`."""
+    found = ids == end_ids[0]
+    for each in end_ids[1:]:
+        found = ops.logical_or(found, ids == each)
+    return found
+
+
 def check_count(name, value, minimum=1):
     """`value` as a number of things; `name` is the argument's, for the error."""
     if not isinstance(value, numbers.Integral) or value < minimum:

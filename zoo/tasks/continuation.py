@@ -48,8 +48,9 @@ class Continuation:
             prompt = ops.where(mask, ids, -1)
             return options.search(self.end_id, self.pad_id, values, seeds, prompt)
         penalty = decoding.LengthPenalty(options.length_penalty)
+        ends = (self.end_id, *options.end_ids)
         return decoding.SpeculativeGreedy(
-            self.draft.decode, self.num_drafts, self.end_id, self.pad_id, penalty
+            self.draft.decode, self.num_drafts, ends, self.pad_id, penalty
         )
 
     def run(self, search, ids, mask, longest, limits):

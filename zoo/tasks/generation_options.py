@@ -6,7 +6,7 @@ import numbers
 from keras import ops
 
 from zoo import decoding
-from zoo.decoding.state import check_count
+from zoo.decoding.state import check_count, check_token_id
 
 # Options with a number for each row of a batch, and the value that switches them off.
 _ROW_FILTERS = {"temperature": 1.0, "top_p": 1.0, "min_p": 0.0}
@@ -28,6 +28,7 @@ class GenerationOptions:
         beam_size: above 1, beam search.
         length_penalty: exponent of `zoo.decoding.LengthPenalty`, for scores and for beams.
         stop: strings that end a continuation, which then does not hold them.
+        end_ids: ids that end a continuation besides the tokenizer's own, as Llama 3 has several.
         seed: of what is drawn: the same seed, prompts and options give the same texts.
 
     Raises:
@@ -44,6 +45,7 @@ class GenerationOptions:
     beam_size: int = 1
     length_penalty: float = 1.0
     stop: tuple[str, ...] = ()
+    end_ids: tuple[int, ...] = ()
     seed: int = 0
 
     def __post_init__(self):
@@ -59,6 +61,8 @@ class GenerationOptions:
         if not all(isinstance(text, str) and text for text in stop):
             raise ValueError(f"stop must hold strings that are not empty; got {self.stop!r}")
         object.__setattr__(self, "stop", stop)
+        end_ids = tuple(check_token_id("end_ids", each) for each in self.end_ids)
+        object.__setattr__(self, "end_ids", end_ids)
         if isinstance(self.seed, bool) or not isinstance(self.seed, numbers.Integral):
             raise ValueError(f"seed must be a whole number; got {self.seed!r}")
         self._check_together()
@@ -117,26 +121,27 @@ class GenerationOptions:
             self.num_samples,
             self.beam_size,
             self.length_penalty,
+            self.end_ids,
         )
 
     def search(self, end_id, pad_id, values, seeds, prompt):
         """The search object of `zoo.decoding`.
 
         Args:
-            end_id, pad_id: ids.
+            end_id, pad_id: ids, the first besides `end_ids`.
             values: {name: (B,) float32}, the names of `row_values`.
             seeds: (B,) int32.
             prompt: (B, P) int32, -1 where no token stands.
         """
-        penalty = decoding.LengthPenalty(self.length_penalty)
+        penalty, ends = decoding.LengthPenalty(self.length_penalty), (end_id, *self.end_ids)
         if self.beam_size > 1:
             n_best = self.beam_size
-            return decoding.BeamSearch(self.beam_size, end_id, pad_id, penalty, n_best)
+            return decoding.BeamSearch(self.beam_size, ends, pad_id, penalty, n_best)
         filters = []
         if "repetition_penalty" in values:
             filters.append(decoding.RepetitionPenalty(values["repetition_penalty"], prompt))
         if not self.draws:
-            return decoding.Greedy(end_id, pad_id, penalty, filters=filters)
+            return decoding.Greedy(ends, pad_id, penalty, filters=filters)
         filters.append(decoding.Temperature(values["temperature"]))
         if self.top_k is not None:
             filters.append(decoding.TopK(self.top_k))
@@ -145,14 +150,15 @@ class GenerationOptions:
             for name, kind in (("top_p", decoding.TopP), ("min_p", decoding.MinP))
             if name in values
         ]
-        return decoding.Sample(end_id, pad_id, filters, self.num_samples, seeds, penalty)
+        return decoding.Sample(ends, pad_id, filters, self.num_samples, seeds, penalty)
 
 
-def search_with_row_options(end_id, pad_id, temperature, top_k, top_p, seed):
+def search_with_row_options(end_ids, pad_id, temperature, top_k, top_p, seed):
     """A search whose options are tensors, a value for each row: what a server's request gives.
 
     Args:
-        end_id, pad_id: ids.
+        end_ids: tuple of ids.
+        pad_id: id.
         temperature: (B,) float32; 0 or less takes the most probable token.
         top_k: (B,) int32; 0 or less rules nothing out.
         top_p: (B,) float32; outside of 0 to 1 rules nothing out.
@@ -167,4 +173,4 @@ def search_with_row_options(end_id, pad_id, temperature, top_k, top_p, seed):
         decoding.TopK(top_k),
         decoding.TopP(ops.where(inside, top_p, 1.0)),
     ]
-    return decoding.Sample(end_id, pad_id, filters, seed=seed)
+    return decoding.Sample(end_ids, pad_id, filters, seed=seed)

@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from zoo.decoding.state import is_end
 from zoo.tasks.generation_options import search_with_row_options
 
 
@@ -16,7 +17,7 @@ def signatures(generator, options):
     from zoo.serving import Signature
 
     continuation = generator.continuation
-    end_id, pad_id = continuation.end_id, continuation.pad_id
+    end_ids, pad_id = (continuation.end_id, *options.end_ids), continuation.pad_id
     tokenizer = generator.tokenizer.graph(generator.longest_prompt(options))
     limit = options.max_new_tokens
 
@@ -27,7 +28,8 @@ def signatures(generator, options):
         result = continuation.run(search_of(ids, mask), ids, mask, longest, limits)
         new, length = result.ids[:, 0], result.lengths[:, :1]  # (B, L), (B, 1)
         kept = ops.arange(ops.shape(new)[1], dtype="int32") < length
-        kept = ops.logical_and(kept, ops.logical_and(new != end_id, some[:, None]))
+        kept = ops.logical_and(kept, ops.logical_not(is_end(new, end_ids)))
+        kept = ops.logical_and(kept, some[:, None])
         return {
             "text": tokenizer.decode(ops.where(kept, new, -1)),
             "score": ops.where(some, result.scores[:, 0], 0.0),
@@ -47,7 +49,7 @@ def signatures(generator, options):
         return answer(prompt, search, for_rows(limit, "int32"))
 
     def generate(prompt, max_new_tokens, temperature, top_k, top_p, seed):
-        search = search_with_row_options(end_id, pad_id, temperature, top_k, top_p, seed)
+        search = search_with_row_options(end_ids, pad_id, temperature, top_k, top_p, seed)
         return answer(prompt, lambda ids, mask: search, ops.clip(max_new_tokens, 1, limit))
 
     inputs = {

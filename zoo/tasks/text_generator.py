@@ -125,7 +125,7 @@ class TextGenerator(Task):
         seeds = ops.convert_to_numpy(decoding.row_seeds(int(options.seed), 1))
         shown, given = StreamedText(self.tokenizer, options.stop), 0
         for result in self._steps(batch, seeds, options):
-            ids = self._ids(result, 0, 0)
+            ids, _ = self._without_end(self._ids(result, 0, 0), options)
             new = shown.add(ids[given:])
             given = len(ids)
             if new:
@@ -219,7 +219,9 @@ class TextGenerator(Task):
         return self._with(draft=draft, num_drafts=num_drafts)
 
     def settings(self):
-        return {"options": {**dataclasses.asdict(self.options), "stop": list(self.options.stop)}}
+        options = dataclasses.asdict(self.options)
+        lists = {name: list(options[name]) for name in ("stop", "end_ids")}
+        return {"options": options | lists}
 
     def tokenizers(self):
         return {"tokenizer": self.tokenizer}
@@ -232,10 +234,13 @@ class TextGenerator(Task):
         Args:
             folder_or_hub_name: path of a folder, or a name such as "openai-community/gpt2".
             revision: branch, tag or commit of a hub name.
-            options: as for the class.
+            options: as for the class; where they do not name `end_ids`, those of the folder.
         """
         folder = checkpoints.pretrained_folder(folder_or_hub_name, revision)
         tokenizer = ByteBPETokenizer.from_pretrained(folder)
+        if not isinstance(options, GenerationOptions):
+            ends = [each for each in checkpoints.end_ids(folder) if each != tokenizer.end_id]
+            options = {"end_ids": ends, **(options or {})}
         return cls(GPT.from_pretrained(folder), tokenizer, options)
 
     def save_pretrained(self, folder):
@@ -253,6 +258,9 @@ class TextGenerator(Task):
         with new_folder(folder) as temporary:
             self.model.write_pretrained(temporary)
             self.tokenizer.write_pretrained(temporary)
+            if self.options.end_ids:
+                ends = [self.continuation.end_id, *self.options.end_ids]
+                checkpoints.write_end_ids(temporary, ends)
 
     def export(self, folder, **options):
         """Write a SavedModel that TF Serving runs: tokenizer, loop and cache are in the graph.
@@ -354,27 +362,32 @@ class TextGenerator(Task):
         return self.continuation.result(batch, seeds, options, batch_size)
 
     def _steps(self, batch, seeds, options):
-        has_ended = (lambda result: self._stopped(result, options.stop)) if options.stop else None
+        has_ended = (lambda result: self._stopped(result, options)) if options.stop else None
         return self.continuation.steps(batch, seeds, options, has_ended)
 
-    def _stopped(self, result, stop):
+    def _stopped(self, result, options):
         """Which sequences hold a stop string: (B, n) bool array."""
         found = np.zeros(result.lengths.shape, bool)
         for row, k in np.ndindex(found.shape):
-            text = self.tokenizer.decode([self._ids(result, row, k)])[0]
-            found[row, k] = first_stop(text, stop) is not None
+            ids, _ = self._without_end(self._ids(result, row, k), options)
+            found[row, k] = first_stop(self.tokenizer.decode([ids])[0], options.stop) is not None
         return found
 
     def _ids(self, result, row, k):
         return result.ids[row, k, : result.lengths[row, k]].tolist()
+
+    def _without_end(self, ids, options):
+        """New ids of a sequence without the one that ends it, and whether there was one."""
+        ended = bool(ids) and ids[-1] in (self.continuation.end_id, *options.end_ids)
+        return (ids[:-1] if ended else ids), ended
 
     def _generations(self, result, row, options):
         """The `Generation`s of a row of a `Result`."""
         found = []
         for k in range(result.ids.shape[1]):
             ids = self._ids(result, row, k)
-            ended = bool(ids) and ids[-1] == self.continuation.end_id
-            text = self.tokenizer.decode([ids[:-1] if ended else ids])[0]
+            kept, ended = self._without_end(ids, options)
+            text = self.tokenizer.decode([kept])[0]
             place = first_stop(text, options.stop)
             ended_by = "end" if ended else "length" if place is None else "stop"
             found.append(Generation(text[:place], float(result.scores[row, k]), ids, ended_by))
