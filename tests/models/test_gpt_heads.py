@@ -55,7 +55,7 @@ def test_values_are_those_of_the_texts_so_far(rng):
 
 def test_a_value_network_of_a_reward_model_begins_with_its_rewards(rng):
     reward = reward_model()
-    reward.offset.assign(0.0)
+    reward.centre(1.5)
     ids = ids_of(rng, 2, 6)
     values = forward(GPTValue.from_model(reward), ids)
     np.testing.assert_allclose(values[:, -1], forward(reward, ids), atol=1e-5)

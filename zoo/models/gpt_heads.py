@@ -13,7 +13,7 @@ _OFFSET = "reward_offset"  # in config.json
 
 
 class _Scalar(GPTDecoder):
-    """A GPT without logits and with a number for each token."""
+    """A GPT without logits and with a number for each token, of which `offset` is subtracted."""
 
     def __init__(self, config, head_initializer, **kwargs):
         super().__init__(config, **kwargs)
@@ -23,6 +23,9 @@ class _Scalar(GPTDecoder):
             kernel_initializer=head_initializer,
             name="score",
             dtype=self.variable_dtype,  # float32 in mixed precision too, as losses want it
+        )
+        self.offset = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="offset", dtype="float32"
         )
 
     @classmethod
@@ -49,7 +52,8 @@ class _Scalar(GPTDecoder):
         return new
 
     def outputs(self, inputs):
-        return self.score(self.hidden(inputs))[..., 0]
+        scores = ops.cast(self.score(self.hidden(inputs))[..., 0], "float32")
+        return scores - self.offset
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -93,9 +97,6 @@ class GPTReward(_Scalar):
     def __init__(self, config, **kwargs):
         size = config["hidden_dim"] if isinstance(config, dict) else config.hidden_dim
         super().__init__(config, keras.initializers.RandomNormal(0.0, (size + 1) ** -0.5), **kwargs)
-        self.offset = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, name="offset", dtype="float32"
-        )
         self.build()
 
     @classmethod
@@ -156,5 +157,5 @@ class GPTReward(_Scalar):
         scores = super().outputs({**inputs, "token_ids": rows, "padding_mask": mask})
         place = ops.arange(length)
         last = ops.max(ops.where(mask, place, 0), axis=1, keepdims=True)  # (R, 1)
-        found = ops.sum(ops.where(place == last, ops.cast(scores, "float32"), 0.0), axis=1)
-        return ops.reshape(found, ops.shape(ids)[:-1]) - self.offset
+        found = ops.sum(ops.where(place == last, scores, 0.0), axis=1)
+        return ops.reshape(found, ops.shape(ids)[:-1])
