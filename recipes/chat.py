@@ -39,7 +39,7 @@ class Steps:
     heads: int = option(4, "heads of attention")
     sft_epochs: int = option(4, "passes over the demonstrations")
     prompts: int = option(2000, "whose answers are ranked in step 2")
-    iterations: int = option(40, "of step 3")
+    iterations: int = option(30, "of step 3")
     answers: int = option(128, "of each iteration of step 3")
     count: int = option(500, "answers to compare at the end")
     seed: int = option(0, "seed of all three steps")

@@ -8,6 +8,7 @@ import numpy as np
 
 from recipes import chat_rollouts
 from recipes.data import kitchen_talk
+from zoo.tasks.rollouts import on_policy
 
 
 def show_samples(settings, folder, before, after, prompts, reward, template):
@@ -15,7 +16,7 @@ def show_samples(settings, folder, before, after, prompts, reward, template):
     answers, scores = {}, {}
     for name, generator in {"before": before, "after": after}.items():
         found = generator.generate(
-            prompts, max_new_tokens=settings.new_tokens, temperature=1.0, seed=settings.seed
+            prompts, **on_policy(generator, settings.new_tokens, settings.seed)
         )
         answers[name] = [each[0].text for each in found]
         scores[name] = reward(prompts, answers[name])
@@ -38,15 +39,16 @@ def compare(asked, before, after, template, settings):
     )
     reward, found = chat_rollouts.reward_of(asked, template), {}
     questions = [chat_rollouts.last_question(template, prompt) for prompt in prompts]
-    drawn = {"max_new_tokens": asked.new_tokens, "temperature": 1.0, "seed": settings.seed}
     for name, generator in {"before": before, "after": after}.items():
+        drawn = on_policy(generator, asked.new_tokens, settings.seed)
         written = [each[0] for each in generator.generate(prompts, 64, **drawn)]
         answers = [each.text for each in written]
+        rewards = np.asarray(reward(prompts, answers))
         found[name] = {
-            "reward": float(np.mean(reward(prompts, answers))),
+            "reward": float(rewards.mean()),
             "length": float(np.mean([len(each.ids) for each in written])),
             "distinct_2": distinct(answers),
-            "rewards": np.asarray(reward(prompts, answers)),
+            "rewards": rewards,
             "written": written,
         }
         if not asked.prompts:

@@ -73,7 +73,7 @@ def train(settings):
     with open_run(settings) as folder:
         if is_trained(folder, "task"):
             return
-        generator, template = open_chat(settings.sft)
+        generator, template = open_chat(settings.sft, settings.precision)
         remember_template(folder, template)
         parts = read_parts(settings, folder, generator, template)
         same_data(folder, **{part: [list(r[:3]) for r in data] for part, data in parts.items()})
@@ -92,8 +92,7 @@ def train(settings):
         model.compile(optimizer, jit_compile=jit())
     fit(settings, folder, model, batches, validation_data=dev)
     draw_run(folder, PANELS)
-    options = dataclasses.asdict(generator.options)
-    zoo.tasks.TextGenerator(generator.model, generator.tokenizer, options).save(folder / "task")
+    generator.save(folder / "task")
     print(f"{folder / 'task'} has it: python -m recipes.chat talk --run {folder}")
 
 

@@ -73,12 +73,13 @@ def template_of_run(folder):
     return ChatTemplate(**json.loads(file.read_text("utf-8"))) if file.exists() else ChatTemplate()
 
 
-def open_chat(source):
+def open_chat(source, precision=None):
     """A chat model and its template.
 
     Args:
         source: a run folder of a chat recipe or of recipes.gpt_pretrain, the folder of a saved
             `TextGenerator`, or a folder or hub name of released weights.
+        precision: a Keras dtype policy to train it in; None: its own.
 
     Returns:
         the `zoo.tasks.TextGenerator` and the `zoo.text.ChatTemplate` that it was trained with.
@@ -98,7 +99,17 @@ def open_chat(source):
         found = zoo.tasks.TextGenerator.from_pretrained(source)
     if not isinstance(found, zoo.tasks.TextGenerator):
         raise ValueError(f"{source} holds a {type(found).__name__}, not a TextGenerator")
+    if precision not in (None, found.model.dtype_policy.name):
+        model = in_precision(found.model, precision)
+        found = zoo.tasks.TextGenerator(model, found.tokenizer, found.options)
     return found, template_of_run(folder)
+
+
+def in_precision(model, precision):
+    """A GPT or one of its heads with the same weights that computes in another dtype policy."""
+    new = type(model)(model.config, dtype=precision)
+    new.set_weights(model.get_weights())
+    return new
 
 
 def open_scorer(run):
@@ -128,8 +139,9 @@ def ask(generator, template, conversations, batch_size=32, **options):
         list of str.
     """
     prompts = [template.prompt(each) for each in conversations]
-    found = generator.generate(prompts, batch_size, stop=(template.user,), **options)
-    return [template.shown(each[0].text) for each in found]
+    found = generator.generate(prompts, batch_size, **options)
+    # Cut here: to look for the mark after every token takes longer than the tokens behind it.
+    return [template.shown(each[0].text.partition(template.user)[0]) for each in found]
 
 
 def make_optimizer(settings, model, batches):

@@ -55,12 +55,13 @@ class Train:
     reward: str = option("runs/chat_reward", "run folder of recipes.chat_reward")
     reward_function: str = option("", "package.module:function instead; (questions, answers)")
     prompts: tuple = option((), "JSON lines; none: kitchen talk", nargs="+", type=str)
-    dev_prompts: tuple = option((), "JSON lines; none: some of those", nargs="+", type=str)
+    dev_prompts: tuple = option((), "JSON lines; none: a share of those", nargs="+", type=str)
+    dev_share: float = option(0.1, "of --prompts, the last ones")
     num_prompts: int = option(1000, "of kitchen talk")
     num_samples: int = option(24, "answers before and after in samples.md")
     prompt_tokens: int = option(28, "most tokens of a prompt; longer ones are left out")
     new_tokens: int = option(36, "most tokens of an answer")
-    iterations: int = option(40, "rollouts, each learned from by fit()")
+    iterations: int = option(30, "rollouts, each learned from by fit()")
     answers: int = option(128, "of a rollout")
     minibatch: int = option(32, "answers of an update")
     passes: int = option(2, "over a rollout")
@@ -112,8 +113,13 @@ def train(settings):
     with open_run(settings) as folder:
         if is_trained(folder, "task"):
             return
-        generator, template = open_chat(settings.sft)
-        reference, _ = open_chat(settings.sft)
+        if (folder / "last_good").exists():
+            raise ValueError(
+                f"the KL of {folder} ran away, {folder / 'last_good'} has the policy before: give "
+                "another folder by --run to try again"
+            )
+        generator, template = open_chat(settings.sft, settings.precision)
+        reference, _ = open_chat(settings.sft, settings.precision)
         remember_template(folder, template)
         reward = chat_rollouts.reward_of(settings, template)
         prompts = {
@@ -134,7 +140,7 @@ def train(settings):
                 len(prompts["train"]), settings.answers, settings.seed, iteration
             )
             asked = [prompts["train"][number] for number in numbers]
-            rollout = rollouts.collect(asked, seed=settings.seed * 1_000_003 + iteration)
+            rollout = rollouts.collect(asked, seed=rollout_seed(settings.seed, iteration))
             kl.update(rollout.statistics["kl"], len(asked))
             latest.update(rollout.statistics)
             learn(settings, model, rollout, pretraining, checkpoint, iteration)
@@ -147,21 +153,36 @@ def train(settings):
             f"iteration {good}; give another folder by --run to try again"
         ) from error
     draw_run(folder, PANELS)
-    before = zoo.tasks.TextGenerator(reference.model, reference.tokenizer)
-    chat_compare.show_samples(settings, folder, before, generator, prompts["dev"], reward, template)
+    chat_compare.show_samples(
+        settings, folder, reference, generator, prompts["dev"], reward, template
+    )
     save(generator, folder / "task", settings.new_tokens)
     print(f"{folder / 'task'} has it: python -m recipes.chat talk --run {folder}")
 
 
+def rollout_seed(seed, iteration):
+    """Of the answers of an iteration, at most 32 bits."""
+    return (seed * 1_000_003 + iteration) % 2**32
+
+
 def make_model(settings, generator):
-    """`zoo.training.ProximalPolicy`, compiled; its critic starts from the reward model."""
+    """`zoo.training.ProximalPolicy`, compiled; its critic starts from the reward model.
+
+    Raises:
+        ValueError: a minibatch is greater than a rollout.
+    """
     import zoo
 
+    if not 1 <= settings.minibatch <= settings.answers:
+        raise ValueError(
+            f"minibatch must be 1 to {settings.answers}, the answers; got {settings.minibatch}"
+        )
     policy = generator.model
     if settings.critic == "head":
         actor_critic = zoo.training.SharedCritic(policy)
     else:
         begins = policy if settings.reward_function else open_scorer(settings.reward).model
+        begins = chat_models.in_precision(begins, settings.precision)
         actor_critic = zoo.training.SeparateCritic(policy, zoo.models.GPTValue.from_model(begins))
     loss = zoo.training.PPOLoss(
         clip_range=settings.clip_range,
@@ -254,7 +275,9 @@ def save(generator, folder, new_tokens=None):
     """Write the policy as a task of its own."""
     import zoo
 
-    options = {"max_new_tokens": new_tokens or generator.options.max_new_tokens}
+    options = generator.options
+    if new_tokens:
+        options = dataclasses.replace(options, max_new_tokens=new_tokens)
     zoo.tasks.TextGenerator(generator.model, generator.tokenizer, options).save(folder)
 
 

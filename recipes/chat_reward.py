@@ -38,6 +38,7 @@ from recipes.preference_data import (
     Preferences,
     demonstrations,
     encode,
+    encode_rows,
     pairs_of,
     read_files,
     read_parts,
@@ -100,27 +101,25 @@ def train(settings):
     with open_run(settings) as folder:
         if is_trained(folder, "task"):
             return
-        generator, template = open_chat(settings.sft)
+        generator, template = open_chat(settings.sft, settings.precision)
         remember_template(folder, template)
         parts = read_parts(settings, folder, generator, template)
         same_data(folder, **{part: [list(r[:3]) for r in data] for part, data in parts.items()})
         shown = demonstrations(settings, template, parts["train"])
     model = train_model(settings, folder, generator, template, parts)
     scorer = zoo.tasks.AnswerScorer(model, generator.tokenizer)
-    model.centre(float(scores_of(scorer, template, shown).mean()))
+    model.centre(float(scores_of(settings, scorer, template, shown).mean()))
     print(f"the mean reward of {len(shown):,} demonstrations is 0 from here on")
     draw_run(folder, PANELS)
     scorer.save(folder / "task")
     print(f"{folder / 'task'} has it: python -m recipes.chat_reward evaluate --run {folder}")
 
 
-def scores_of(scorer, template, pairs):
-    """Rewards of (messages, answer) pairs: float32 (n,). What is too long is left out."""
-    spelled = [(template.prompt(messages), template.answer(answer)) for messages, answer in pairs]
-    longest = scorer.model.config.num_positions
-    lengths = [len(row) for row in scorer.tokenizer.encode([prompt for prompt, _ in spelled])]
-    kept = [pair for pair, length in zip(spelled, lengths, strict=True) if length + 1 < longest]
-    return scorer(*map(list, zip(*kept, strict=True)))
+def scores_of(settings, scorer, template, pairs):
+    """Rewards of (messages, answer) pairs, read as in training: float32 (n,)."""
+    prompts = [template.prompt(messages) for messages, _ in pairs]
+    answers = [template.answer(answer) for _, answer in pairs]
+    return scorer.of_rows(encode_rows(settings, scorer, prompts, answers))
 
 
 def train_model(settings, folder, generator, template, parts):
@@ -210,9 +209,14 @@ def cross_validate(settings):
     """Judge every prompt by a model of the other folds; print the pooled figures as JSON."""
     import zoo
 
+    if not settings.train or settings.dev or settings.demonstrations:
+        raise ValueError(
+            "train: cross_validate needs files of preferences, and takes no --dev and no "
+            "--demonstrations"
+        )
     begin(settings)
     with open_run(settings) as folder:
-        generator, template = open_chat(settings.sft)
+        generator, template = open_chat(settings.sft, settings.precision)
         data = read_files(settings, settings.train, template)[: settings.limit or None]
         if not 2 <= settings.folds <= len(data):
             raise ValueError(f"folds must be 2 to {len(data)}; got {settings.folds}")

@@ -1,6 +1,7 @@
 """What recipes.chat_ppo asks of data and rewards: prompts, reward functions, tables of samples."""
 
 import importlib
+import math
 
 import numpy as np
 
@@ -12,7 +13,8 @@ def prompts_of(settings, template):
     """Conversations to answer: {"train": list of messages, "dev": list of messages}.
 
     Args:
-        settings: has `prompts`, `dev_prompts` (files), `num_prompts` and `num_samples`.
+        settings: has `prompts`, `dev_prompts` (files), `dev_share`, `num_prompts` and
+            `num_samples`, the most of "dev".
         template: `zoo.text.ChatTemplate`.
 
     Raises:
@@ -25,8 +27,9 @@ def prompts_of(settings, template):
     if settings.dev_prompts:
         dev = chat_files.read_prompts(settings.dev_prompts, template)[: settings.num_samples]
     elif settings.prompts:
-        count = min(settings.num_samples, len(train) // 5)
+        count = math.ceil(len(train) * settings.dev_share)
         train, dev = train[: len(train) - count], train[len(train) - count :]
+        dev = dev[: settings.num_samples]
     else:
         dev = _asked(kitchen_talk.questions("test", settings.num_samples, seed=0))
     if not train or not dev:
@@ -112,11 +115,18 @@ class Pretraining:
         settings: the recipe's.
         template: `zoo.text.ChatTemplate`.
         tokenizer: of the policy.
+
+    Raises:
+        ValueError: there is a weight and no text, or text and no weight, or too little text.
     """
 
     def __init__(self, settings, template, tokenizer):
         self.is_on, self.seed = settings.ptx > 0, settings.seed
         self.length = settings.prompt_tokens + settings.new_tokens
+        if settings.pretraining and not self.is_on:
+            raise ValueError("pretraining: it has no weight; give one by --ptx")
+        if self.is_on and settings.prompts and not settings.pretraining:
+            raise ValueError("ptx: with --prompts of your own give text by --pretraining")
         if not self.is_on:
             return
         if settings.pretraining:

@@ -56,7 +56,9 @@ class Train(Shape, Marks):
     dev_share: float = option(0.05, "of the training data, its last rows")
     limit: int = option(0, "use so many demonstrations at most; 0: all")
     demonstrations: int = option(6000, "of kitchen talk")
-    start: str = option("", "run folder, Hugging Face folder or hub name to start from")
+    start: str = option(
+        "", "run folder, Hugging Face folder or hub name to start from, instead of a new model"
+    )
     vocab_size: int = option(600, "of a new model")
     positions: str = option("rotary", "positions of a new model", choices=("learned", "rotary"))
     length: int = option(96, "tokens of a row, and the context of a new model")
@@ -116,7 +118,8 @@ def train(settings):
     if settings.lora:
         model = zoo.training.merge_lora(model)
     room = model.config.num_positions - 1
-    options = {"max_new_tokens": min(settings.new_tokens, room)}
+    new_tokens = min(settings.new_tokens, room)
+    options = dataclasses.replace(generator.options, max_new_tokens=new_tokens)
     zoo.tasks.TextGenerator(model, generator.tokenizer, options).save(folder / "task")
     print(f"{folder / 'task'} has it: python -m recipes.chat talk --run {folder}")
 
@@ -157,7 +160,7 @@ def start(settings, data):
     import zoo
 
     if settings.start:
-        generator, _ = open_chat(settings.start)
+        generator, _ = open_chat(settings.start, settings.precision)
         found = generator.model.config.num_positions
         if found < settings.length:
             raise ValueError(f"length must be at most {found}, the model's; got {settings.length}")

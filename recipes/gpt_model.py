@@ -9,7 +9,6 @@ from recipes.cli import option
 class Shape:
     """Options of what the model is made of; the defaults are GPT-2's but small."""
 
-    pretrained: str = option("", "start from this folder or hub name instead of random weights")
     size: str = option("", "sizes of zoo.models.GPT instead of the numbers below")
     layers: int = option(4, "decoder blocks")
     hidden: int = option(128, "width of the model")
@@ -25,33 +24,45 @@ class Shape:
     rematerialize: bool = option(False, "less memory for a third more work")
 
 
-def make_model(settings, tokenizer):
-    """A GPT with random or pretrained weights.
+def load_model(settings, tokenizer):
+    """A GPT with released weights.
 
     Args:
-        settings: a `Shape` with `length`, which is its context unless it is pretrained.
-        tokenizer: gives vocabulary and ids.
+        settings: has `pretrained` and `length`.
+        tokenizer: gives the vocabulary.
 
     Raises:
-        ValueError: the shape cannot be built, or the pretrained model is too small for the
-            vocabulary or the length.
+        ValueError: the model is too small for the vocabulary or the length.
     """
     import zoo
 
-    if settings.pretrained:
-        model = zoo.models.GPT.from_pretrained(settings.pretrained)
-        config = model.config
-        if config.vocab_size < tokenizer.vocabulary_size:
-            raise ValueError(
-                f"pretrained: the model has {config.vocab_size} ids, the tokenizer "
-                f"{tokenizer.vocabulary_size}: give the model's own by --tokenizer"
-            )
-        if config.num_positions < settings.length:
-            raise ValueError(
-                f"pretrained: the model's context is {config.num_positions} tokens; got "
-                f"length={settings.length}"
-            )
-        return model
+    model = zoo.models.GPT.from_pretrained(settings.pretrained)
+    config = model.config
+    if config.vocab_size < tokenizer.vocabulary_size:
+        raise ValueError(
+            f"pretrained: the model has {config.vocab_size} ids, the tokenizer "
+            f"{tokenizer.vocabulary_size}: give the model's own by --tokenizer"
+        )
+    if config.num_positions < settings.length:
+        raise ValueError(
+            f"pretrained: the model's context is {config.num_positions} tokens; got "
+            f"length={settings.length}"
+        )
+    return model
+
+
+def make_model(settings, tokenizer):
+    """A GPT with random weights.
+
+    Args:
+        settings: a `Shape` with `length`, which is its context.
+        tokenizer: gives vocabulary and ids.
+
+    Raises:
+        ValueError: the shape cannot be built.
+    """
+    import zoo
+
     fields = {
         "vocab_size": tokenizer.vocabulary_size,
         "num_positions": settings.length,

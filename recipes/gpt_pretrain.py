@@ -40,7 +40,14 @@ from pathlib import Path
 from recipes.cli import answer_lines, option, run
 from recipes.curves import draw_run
 from recipes.data.text_folders import find_files, read_documents
-from recipes.gpt_model import Shape, make_generator, make_model, make_optimizer, sampler
+from recipes.gpt_model import (
+    Shape,
+    load_model,
+    make_generator,
+    make_model,
+    make_optimizer,
+    sampler,
+)
 from recipes.pretraining_text import (
     PATHS,
     Text,
@@ -67,6 +74,7 @@ PANELS = {"loss (nats a token)": "loss"}
 @dataclasses.dataclass(frozen=True)
 class Train(Shape, Text):
     run: str = option("runs/gpt_pretrain", "folder of the run; a stopped training goes on there")
+    pretrained: str = option("", "start from this folder or hub name instead of a new model")
     length: int = option(128, "tokens of a row")
     rows: int = option(16, "rows of a batch")
     order: str = option(
@@ -149,7 +157,8 @@ def train(settings):
             return
         text = prepared(settings, folder)
         report(text)
-        model = make_model(settings, text.tokenizer)
+        start = load_model if settings.pretrained else make_model
+        model = start(settings, text.tokenizer)
         compile_model(model, make_optimizer(settings))
         batches, dev_batches = make_batches(settings, text.streams)
         generator = make_generator(model, text.tokenizer)

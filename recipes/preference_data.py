@@ -112,10 +112,8 @@ def encode(settings, generator, template, rankings):
     """
     import zoo
 
-    tokenizer, longest = generator.tokenizer, generator.model.config.num_positions
-    longest = min(settings.length or longest, longest)
     most = max(len(each.answers) for each in rankings)
-    prompts, answers = [], []
+    prompts, answers, where = [], [], []
     numbers, ranks = np.full((len(rankings), most), -1), np.full((len(rankings), most), -1)
     for row, ranking in enumerate(rankings):
         prompt = template.prompt(ranking.messages)
@@ -123,11 +121,25 @@ def encode(settings, generator, template, rankings):
             numbers[row, k], ranks[row, k] = len(answers), ranking.ranks[k]
             prompts.append(prompt)
             answers.append(template.answer(answer))
-    prompt_tokens = settings.prompt_tokens or longest // 2
-    rows = zoo.text.AnswerRows.encode(
-        tokenizer, prompts, answers, longest, max_prompt=prompt_tokens
-    )
+            where.append(ranking.where)
+    rows = encode_rows(settings, generator, prompts, answers, where)
     return zoo.text.RankedAnswers(rows, numbers, ranks)
+
+
+def encode_rows(settings, generator, prompts, answers, where=None):
+    """Spelled prompts and answers as `zoo.text.AnswerRows`, cut as in `encode`."""
+    import zoo
+
+    longest = generator.model.config.num_positions
+    longest = min(settings.length or longest, longest)
+    return zoo.text.AnswerRows.encode(
+        generator.tokenizer,
+        prompts,
+        answers,
+        longest,
+        where,
+        max_prompt=settings.prompt_tokens or longest // 2,
+    )
 
 
 def pairs_of(rankings):

@@ -48,8 +48,8 @@ def paired_test(right, other):
     """
     from scipy.stats import binomtest
 
-    first = int(np.sum(right > other))
-    second = int(np.sum(right < other))
+    first = int(np.sum(right - other == 1))
+    second = int(np.sum(right - other == -1))
     p = 1.0 if first + second == 0 else binomtest(first, first + second, 0.5).pvalue
     return {"only_first": first, "only_second": second, "p": float(p)}
 

@@ -69,11 +69,7 @@ def read_demonstrations(files, template):
                 raise ValueError(f"{where}: messages has no answer of the assistant")
         else:
             _need_texts(where, record, "instruction", "output")
-            asked, given = record["instruction"], record.get("input") or ""
-            if not isinstance(given, str):
-                raise ValueError(f"{where}: input must be a str; got {given!r}")
-            content = f"{asked.strip()}\n\n{given.strip()}" if given.strip() else asked.strip()
-            pairs = [([{"role": "user", "content": content}], record["output"])]
+            pairs = [(_instruction(where, record), record["output"])]
         for messages, answer in pairs:
             if not answer.strip():
                 raise ValueError(f"{where}: the answer is empty")
@@ -118,12 +114,10 @@ def read_prompts(files, template):
             messages = _messages(where, record["prompt"])
         elif "messages" in record:
             pairs = _checked(where, lambda record=record: with_answers(record["messages"]))
-            messages = pairs[-1][0] if pairs else record["messages"]
+            messages = pairs[-1][0] if pairs else _messages(where, record["messages"])
         else:
             _need_texts(where, record, "instruction")
-            given = (record.get("input") or "").strip()
-            content = record["instruction"].strip() + (f"\n\n{given}" if given else "")
-            messages = [{"role": "user", "content": content}]
+            messages = _instruction(where, record)
         found.setdefault(json.dumps(messages, sort_keys=True), messages)
     return list(found.values())
 
@@ -163,6 +157,10 @@ def _ranked(where, record):
         )
     if len(set(ranks)) < 2:
         raise _SaysNothing(f"{where}: all answers have the same rank")
+    first = {}
+    for answer, rank in zip(answers, ranks, strict=True):
+        if first.setdefault(answer.strip(), rank) != rank:
+            raise _SaysNothing(f"{where}: equal answers have different ranks: {answer!r}")
     return Ranking(_messages(where, record.get("prompt")), answers, ranks, where)
 
 
@@ -172,6 +170,15 @@ def _dialogue(where, text, template):
     if messages[-1]["role"] != "assistant":
         raise _SaysNothing(f"{where}: the dialogue must end with an answer; got {text[-60:]!r}")
     return messages[:-1], messages[-1]["content"]
+
+
+def _instruction(where, record):
+    """The message of the fields "instruction" and "input"."""
+    given = record.get("input") or ""
+    if not isinstance(given, str):
+        raise ValueError(f"{where}: input must be a str; got {given!r}")
+    content = f"{record['instruction'].strip()}\n\n{given.strip()}".strip()
+    return [{"role": "user", "content": content}]
 
 
 def _messages(where, prompt):

@@ -6,6 +6,8 @@ sentences made on the spot. No download, no GPU; about a minute on two CPU cores
     python -m recipes.tour                     # all steps
     python -m recipes.tour --list              # their names
     python -m recipes.tour softmax heads --out runs/tour
+
+The whole tour is also written to tour.md beside its pictures.
 """
 
 import argparse
@@ -67,12 +69,15 @@ def _run(functions, folder):
     from recipes.tour.guide import Guide
 
     guide, began = Guide(folder), time.perf_counter()
-    for number, (name, function) in enumerate(functions.items(), 1):
-        guide.begin(name, f"{number}. {_title(function)}")
-        function(guide)
-    guide.finish()
+    for number, name in enumerate(_STEPS, 1):
+        if name in functions:
+            guide.begin(name, f"{number}. {_title(functions[name])}")
+            functions[name](guide)
     seconds = time.perf_counter() - began
-    print(f"\n{guide.folder / 'tour.md'} has it all with its pictures; {seconds:.0f} s")
+    if len(functions) == len(_STEPS):
+        print(f"\n{guide.finish()} has it all with its pictures; {seconds:.0f} s")
+    else:  # tour.md stays that of the whole tour
+        print(f"\n{guide.folder} has the pictures; {seconds:.0f} s")
 
 
 def _title(function):

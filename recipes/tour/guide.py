@@ -50,7 +50,8 @@ class Guide:
         return file
 
     def finish(self):
-        """Write tour.md, whole or not at all."""
-        temporary = self.folder / ".tour.md.writing"
+        """Write tour.md, whole or not at all; returns its path."""
+        file, temporary = self.folder / "tour.md", self.folder / ".tour.md.writing"
         temporary.write_text("\n".join(self._page), encoding="utf-8")
-        os.replace(temporary, self.folder / "tour.md")
+        os.replace(temporary, file)
+        return file

@@ -119,6 +119,37 @@ def test_the_reward_of_json_lines(made, monkeypatch, capsys):
     np.testing.assert_allclose(scores, expected, atol=1e-3)
 
 
+def test_a_step_trains_in_the_precision_that_it_is_told(made):
+    generator, _ = open_chat(made / "sft")
+    assert generator.model.dtype_policy.name == "float32"
+    half, _ = open_chat(made / "sft", "mixed_bfloat16")
+    assert half.model.dtype_policy.name == "mixed_bfloat16"
+    assert half.options == generator.options
+    for one, other in zip(half.model.get_weights(), weights_of(made / "sft"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_long_demonstrations_are_centred_on_as_they_were_read(made, tmp_path, capsys):
+    long = "What should I cook? " * 40
+    pair = {"prompt": long, "chosen": "Fish.", "rejected": "Nothing."}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n", encoding="utf-8")
+    more = ["--train", tmp_path / "pairs.jsonl", "--dev", tmp_path / "pairs.jsonl"]
+    arguments = ["--run", tmp_path / "run", "--sft", made / "sft", *more, "--epochs", 1]
+    command(chat_reward, "train", *arguments)
+    assert "the mean reward of 1 demonstrations is 0" in capsys.readouterr().out
+    template = zoo.text.ChatTemplate()
+    model = zoo.load(tmp_path / "run" / "task")
+    longest = model.model.config.num_positions
+    rows = zoo.text.AnswerRows.encode(
+        model.tokenizer,
+        [template.prompt(long)],
+        [template.answer("Fish.")],
+        longest,
+        max_prompt=longest // 2,
+    )
+    assert model.of_rows(rows)[0] == pytest.approx(0.0, abs=1e-4)
+
+
 @pytest.fixture
 def stopped_after(monkeypatch):
     """Stops a training of PPO by Ctrl-C after so many iterations."""
@@ -183,6 +214,11 @@ def test_a_kl_that_runs_away_stops_with_the_last_good_policy(made, tmp_path, cap
     assert "kl_limit=0.5" in message
     assert "last_good" in message
     assert not (tmp_path / "run" / "task").exists()
+    with pytest.raises(SystemExit):  # says it again, and nothing is trained
+        command(chat_ppo, "train", *arguments, *PPO, *wild)
+    message = capsys.readouterr().err
+    assert "ran away" in message
+    assert "last_good" in message
     # What was before the first update: the policy of step 1.
     good = zoo.load(tmp_path / "run" / "last_good").model.get_weights()
     for found, expected in zip(good, weights_of(made / "sft"), strict=True):

@@ -36,6 +36,12 @@ def test_mcnemar_counts_what_one_alone_gets_right():
     assert preference_scores.paired_test(one, one)["p"] == 1.0
 
 
+def test_ties_count_for_neither_method():
+    right, ties = np.ones(9), np.full(9, 0.5)
+    found = preference_scores.paired_test(right, ties)
+    assert found == {"only_first": 0, "only_second": 0, "p": 1.0}
+
+
 def test_the_longer_text():
     np.testing.assert_array_equal(preference_scores.longer([("abc", "a"), ("", "ab")]), [2, -2])
 

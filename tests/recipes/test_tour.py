@@ -45,6 +45,16 @@ def test_the_whole_tour(tmp_path, capsys):
     _check_translator(tmp_path / "translator")
 
 
+def test_a_step_alone_keeps_its_number_and_the_page_of_the_whole_tour(tmp_path, capsys):
+    (tmp_path / "tour.md").write_text("all of it")
+    assert main(["masks", "softmax", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "tour.md").read_text() == "all of it"
+    said = capsys.readouterr().out
+    assert re.findall(r"^(\d+)\. ", said, re.MULTILINE) == ["3", "8"]
+    assert f"{tmp_path} has the pictures" in said
+    assert "has it all" not in said
+
+
 def _check_figures(said):
     """What is said to be equal is."""
     differences = [float(x) for x in re.findall(r"at most (\S+e[-+]\d+|0e\+00)", said)]

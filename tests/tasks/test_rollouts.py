@@ -6,7 +6,7 @@ import pytest
 from tests.backends import randomize, to_numpy
 from tests.small_generators import small_generator, small_gpt
 from zoo.models import GPT, GPTValue
-from zoo.tasks import Rollouts, RunawayKL
+from zoo.tasks import Rollouts, RunawayKL, TextGenerator
 from zoo.training import FixedKL, PPOLoss, ProximalPolicy, SeparateCritic, SharedCritic
 
 PROMPTS = ["hello there", "a", "one two"] * 3
@@ -91,6 +91,15 @@ def test_the_same_seed_gives_the_same_rollout_and_another_one_another():
     first, again, other = (made.collect(PROMPTS, seed=seed).answers for seed in (4, 4, 5))
     assert first == again
     assert first != other
+
+
+def test_options_of_the_task_do_not_change_what_is_drawn():
+    made = rollouts()
+    expected = made.collect(PROMPTS, seed=3)
+    generator = made.generator
+    options = {"temperature": 0.2, "top_k": 2, "top_p": 0.5, "repetition_penalty": 3.0}
+    made.generator = TextGenerator(generator.model, generator.tokenizer, options)
+    assert made.collect(PROMPTS, seed=3).answers == expected.answers
 
 
 def test_an_answer_without_end_may_have_a_score_of_its_own():

@@ -32,12 +32,14 @@ about each:
   backend.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from zoo.compiled import compiled
+from zoo.tasks.generation_options import GenerationOptions
 from zoo.text.answer_rows import prompt_ids
 from zoo.training.masked_statistics import explained_variance, whiten
 from zoo.training.policy_gradient import (
@@ -68,6 +70,19 @@ class Rollout(NamedTuple):
     answers: Any
     scores: Any
     statistics: Any
+
+
+def on_policy(generator, max_new_tokens, seed):
+    """Options of `TextGenerator.generate` that draw what the model says, whatever the task's own
+    options are; only the ids that end an answer are the task's."""
+    return dataclasses.asdict(
+        GenerationOptions(
+            max_new_tokens=max_new_tokens,
+            temperature=1.0,
+            end_ids=generator.options.end_ids,
+            seed=seed,
+        )
+    )
 
 
 class Rollouts:
@@ -148,13 +163,8 @@ class Rollouts:
                     f"prompts[{number}] has {len(row)} tokens; 1 to {self.max_prompt_tokens} are "
                     "allowed by max_prompt_tokens"
                 )
-        found = self.generator.generate(
-            prompts,
-            self.batch_size,
-            max_new_tokens=self.max_new_tokens,
-            temperature=1.0,
-            seed=seed,
-        )
+        options = on_policy(self.generator, self.max_new_tokens, seed)
+        found = self.generator.generate(prompts, self.batch_size, **options)
         generations = [each[0] for each in found]
         scores = self._scores(prompts, generations)
         inputs, labels = self._arrays(rows, generations)

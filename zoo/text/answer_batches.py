@@ -62,6 +62,8 @@ class PackedAnswers:
 
     def weight(self, members):
         """Tokens of answers in packed rows."""
+        if not len(members):
+            return 0.0
         numbers = np.concatenate([self.packed[member] for member in members])
         return float((self.rows.lengths - self.rows.answer_starts)[numbers].sum())
 

@@ -34,8 +34,8 @@ class AnswerRows:
         Args:
             tokenizer: a tokenizer with `encode_prompts`.
             prompts: list of N str.
-            answers: list of N str, as they stand behind the prompt; special tokens that they spell
-                are ordinary text where the tokenizer can tell.
+            answers: list of N str, as they stand behind the prompt. A special token that they
+                spell is that token: clean texts of people that you do not know.
             max_length: longest row.
             where: list of N str that say in errors where a text comes from, or None.
             max_prompt: longest prompt; a longer one loses its beginning. None: none is cut.

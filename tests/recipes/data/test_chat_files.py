@@ -67,10 +67,12 @@ def test_lines_that_prefer_nothing_may_be_left_out(jsonl):
         {"prompt": "Hi", "chosen": "a", "rejected": "a"},
         {"chosen": "\n\nHuman: A\n\nAssistant: x", "rejected": "\n\nHuman: B\n\nAssistant: y"},
         {"prompt": "Hi", "answers": ["a", "b"], "ranks": [0, 0]},
+        {"prompt": "Hi", "answers": ["a", "b", "a "], "ranks": [0, 1, 2]},
         {"prompt": "Hi", "chosen": "a", "rejected": "b"},
+        {"prompt": "Hi", "answers": ["a", "b", "a"], "ranks": [0, 1, 0]},
     )
     found, left_out = chat_files.read_rankings([file], TEMPLATE, skip_unusable=True)
-    assert (len(found), left_out) == (1, 3)
+    assert (len(found), left_out) == (2, 4)
     with pytest.raises(
         ValueError, match=r"data.jsonl:1: chosen and rejected are equal.*skip-unusable"
     ):
@@ -120,3 +122,16 @@ def test_wrong_demonstrations_name_file_and_line(jsonl, record, problem):
 def test_wrong_preferences_name_file_and_line(jsonl, record, problem):
     with pytest.raises(ValueError, match=problem):
         chat_files.read_rankings([jsonl(record)], TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        ({"instruction": "a", "input": 3}, "data.jsonl:1: input must be a str; got 3"),
+        ({"messages": [{"role": "system", "content": "a"}]}, "data.jsonl:1: .*user"),
+        ({"output": "a"}, "data.jsonl:1: the field 'instruction' is missing"),
+    ],
+)
+def test_wrong_prompts_name_file_and_line(jsonl, record, problem):
+    with pytest.raises(ValueError, match=problem):
+        chat_files.read_prompts([jsonl(record)], TEMPLATE)
