@@ -15,6 +15,7 @@ from zoo.models import Transformer
 from zoo.tasks.attention import Attention
 from zoo.tasks.task import Task
 from zoo.text import MarianFiles, MarianTokenizer
+from zoo.text.beginnings import beginnings, beginnings_in_graph
 
 
 class Translation(NamedTuple):
@@ -28,8 +29,9 @@ class Translator(Task):
     """A `Transformer` with its tokenizers: `translator(["a sentence"])` -> ["ein Satz"].
 
     A text without tokens (empty, white space) translates to the empty text with score 0. A longer
-    source than `max_source_length` tokens loses its tail. A translation of a source of s tokens
-    (end token included) has at most `length_factor` * s + `length_offset` tokens, end included.
+    source than `max_source_length` tokens, or 64 times as many characters, loses its tail. A
+    translation of a source of s tokens (end token included) has at most `length_factor` * s +
+    `length_offset` tokens, end included.
 
     Args:
         model: a `zoo.models.Transformer`.
@@ -95,7 +97,7 @@ class Translator(Task):
         """
         self._check_texts(texts)
         search = self.search(beam_size, length_penalty, n)
-        rows = [row[: self.max_source_length - 1] for row in self.source_tokenizer.encode(texts)]
+        rows = self._source_ids(texts)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         found = [[Translation("", 0.0)] * n for _ in texts]
         order = [i for i in order if rows[i]]
@@ -155,8 +157,7 @@ class Translator(Task):
         Returns:
             {"encoder", "decoder", "cross"} -> `zoo.tasks.Attention`.
         """
-        (ids,) = self.source_tokenizer.encode([source])
-        sources = [*ids[: self.max_source_length - 1], self.model.config.end_id]
+        sources = [*self._source_ids([source])[0], self.model.config.end_id]
         (ids,) = self.target_tokenizer.encode([self([source])[0] if target is None else target])
         targets = [self.model.config.start_id, *ids]
         with record_attention_calls() as encoder:
@@ -293,6 +294,7 @@ class Translator(Task):
         target = self.target_tokenizer.graph()
 
         def translate(text, n_best):
+            text = beginnings_in_graph(text, self.max_source_length)
             source_ids = source.encode(text)  # (B, S)
             result = self.decode(source_ids, self.search(beam_size, length_penalty, n_best))
             ids, scores = self._silence_empty(source_ids, result)
@@ -310,6 +312,11 @@ class Translator(Task):
             "serving_default": Signature(best, **shared),
             "n_best": Signature(lambda text: translate(text, beam_size), **shared),
         }
+
+    def _source_ids(self, texts):
+        """Ids of sources without the end id, cut: list of lists."""
+        texts = beginnings(texts, self.max_source_length)
+        return [row[: self.max_source_length - 1] for row in self.source_tokenizer.encode(texts)]
 
     def _silence_empty(self, source_ids, result):
         """Ids (B, n, L) and scores (B, n) of a result: no ids for a source of no tokens."""
