@@ -2,10 +2,10 @@
 
     python -m benchmarks.serving_faults MODELS NAME
 
-serves copies of the largest version of a model. Clients ask good questions all the time, whose
-answers are known from the same SavedModel in this process; others send what is malformed, slow or
-cut off; new versions appear. Then: what a request costs more than the call in process, and how soon
-the server is back after kill -9.
+serves copies of the largest version of a model. Clients ask good questions all the time, each its
+own, whose answers are known from the same SavedModel in this process; others send what is
+malformed, slow or cut off; new versions appear. Then: what a request costs more than the call in
+process, and how soon the server is back after kill -9.
 """
 
 import argparse
@@ -34,16 +34,22 @@ from zoo.serving.versions import versions
 CLIENTS = 32
 SWAPS = 20
 CALLS = 300
+WORDS = 8  # in a question
 
 
 class GoodClient(threading.Thread):
-    """Asks one question again and again, and compares the answer with the right one."""
+    """Asks one question again and again, and compares the answer with the right one.
 
-    def __init__(self, address, spec, inputs, right, stop):
+    Args:
+        address: of the server.
+        case: (question, right answer).
+        stop: an event that ends it.
+    """
+
+    def __init__(self, address, case, stop):
         super().__init__(daemon=True)
         self._client = connect(address, timeout=60.0)
-        self._question = spec, inputs
-        self._right = right
+        self._question, self._right = case
         self._end = stop
         self.answers = self.wrong = 0
         self.failures = []
@@ -51,12 +57,15 @@ class GoodClient(threading.Thread):
     def run(self):
         while not self._end.is_set():
             try:
-                found = self._client.predict(*self._question)
+                found = self._client.predict(Spec("model"), self._question)
+                right = same(found, self._right)
             except RequestError as error:
                 self.failures.append(str(error))
+            except Exception as error:  # of the client or in the answer: a failure all the same
+                self.failures.append(repr(error))
             else:
                 self.answers += 1
-                self.wrong += not same(found, self._right)
+                self.wrong += not right
 
 
 class BadClient(threading.Thread):
@@ -74,7 +83,10 @@ class BadClient(threading.Thread):
     def run(self):
         kinds = [self._malformed_json, self._malformed_proto, self._slow, self._cut]
         while not self._end.is_set():
-            kinds[self.sent % len(kinds)](self.sent)
+            try:
+                kinds[self.sent % len(kinds)](self.sent)
+            except Exception as error:  # a connection that was refused or reset is no answer
+                self.unclear.append(repr(error))
             self.sent += 1
             time.sleep(0.02)
 
@@ -125,40 +137,67 @@ class BadClient(threading.Thread):
 
 
 def same(found, right):
-    """Whether an answer is the right one: numbers to 1e-4."""
-    for name, value in right.items():
-        if isinstance(value[0], str):
-            if found[name] != value:
-                return False
-        elif not np.allclose(np.float64(found[name]), np.float64(value), rtol=1e-4, atol=1e-4):
-            return False
-    return True
+    """Whether an answer is the right one: its names, its shapes, words, and numbers to 1e-4."""
+    return set(found) == set(right) and all(_same(found[name], right[name]) for name in right)
 
 
-def answers_of(model, inputs):
-    """The right answers, as clients give them."""
+def _same(found, right):
+    found, right = np.asarray(found), np.asarray(right)
+    if found.shape != right.shape:
+        return False
+    if right.dtype.kind == "U":
+        return np.array_equal(found, right)
+    return np.allclose(np.float64(found), np.float64(right), rtol=1e-4, atol=1e-4)
+
+
+def make_cases(model, source, count):
+    """[(question, right answer)], no two questions alike, as clients write and read them."""
+    rows = typical_rows(source, count)
+    questions = [_row(rows, number) for number in range(count)]
+    return [(_plain(question), _plain(model.run(question))) for question in questions]
+
+
+def _row(rows, number):
+    """One of the rows as a batch, its texts made anew of the words of all: no two are alike."""
+    rng = np.random.default_rng(number)
+    found = {}
+    for name, value in rows.items():
+        found[name] = value[number : number + 1].copy()
+        if value.dtype == object:
+            words = sorted(set(b" ".join(value).split()))
+            found[name][0] = b" ".join(rng.choice(words, WORDS))
+    return found
+
+
+def _plain(arrays):
+    """{name: array} as {name: nested list}, with str for bytes."""
+    decode = np.vectorize(lambda text: text.decode("utf-8", "replace"), otypes=[object])
     return {
-        name: [each.decode() for each in value] if value.dtype == object else value.tolist()
-        for name, value in model.run(inputs).items()
+        name: (decode(array) if array.dtype == object else array).tolist()
+        for name, array in arrays.items()
     }
 
 
-def under_load(folder, source, inputs, right, swaps):
+def under_load(folder, source, cases, swaps):
     """32 clients at once, bad ones beside them, and new versions; a dict of figures."""
     model, stop = folder / "model", threading.Event()
     publish(source, model / "1")
-    question = {name: [_plain(each) for each in value] for name, value in inputs.items()}
     with DevServer(folder, "--poll", "0.2", "--queue", "200", "--timeout", "60") as server:
-        addresses = [server.rest, f"grpc://{server.grpc}"] * (CLIENTS // 2)
-        good = [GoodClient(each, Spec("model"), question, right, stop) for each in addresses]
+        addresses = [server.rest, f"grpc://{server.grpc}"] * (len(cases) // 2)
+        good = [GoodClient(*each, stop) for each in zip(addresses, cases, strict=True)]
         bad = [BadClient(server, "model", stop) for _ in range(2)]
         for client in good + bad:
             client.start()
         seconds = [swap(server, source, model, number) for number in range(2, swaps + 2)]
+        alive = sum(client.is_alive() for client in good + bad)
         stop.set()
         for client in good + bad:
             client.join()
     return {
+        "clients": len(good + bad),
+        "clients_alive_at_the_end": alive,
+        "different_right_answers": len({repr(right) for _, right in cases}),
+        "fewest_answers_to_a_client": min(client.answers for client in good),
         "answers": sum(client.answers for client in good),
         "wrong": sum(client.wrong for client in good),
         "failed": [failure for client in good for failure in client.failures],
@@ -192,13 +231,9 @@ def publish(source, target):
     os.rename(partial, target)
 
 
-def _plain(value):
-    return value.decode() if isinstance(value, bytes) else value.item()
-
-
 def overhead(folder, model, inputs, calls):
     """p50 in milliseconds of one row in process, over REST and over gRPC, in turns."""
-    question = {name: [_plain(each) for each in value] for name, value in inputs.items()}
+    question = _plain(inputs)
     with DevServer(folder, "--poll", "60") as server:
         rest, grpc = connect(server.rest), connect(f"grpc://{server.grpc}")
         asked = grpc.prepare(Spec("model"), question)
@@ -217,13 +252,12 @@ def overhead(folder, model, inputs, calls):
     return {name: statistics.median(values) * 1000 for name, values in seconds.items()}
 
 
-def killed(folder, inputs, right):
+def killed(folder, cases):
     """Seconds from kill -9 under requests to the first right answer on the same ports."""
-    question = {name: [_plain(each) for each in value] for name, value in inputs.items()}
     stop = threading.Event()
     with DevServer(folder) as server:
         ports = [each.rpartition(":")[2] for each in (server.rest, server.grpc)]
-        asking = [GoodClient(server.rest, Spec("model"), question, right, stop) for _ in range(8)]
+        asking = [GoodClient(server.rest, case, stop) for case in cases[:8]]
         for client in asking:
             client.start()
         time.sleep(1.0)
@@ -231,14 +265,14 @@ def killed(folder, inputs, right):
         server.kill()
         stop.set()
     with DevServer(folder, "--rest-port", ports[0], "--grpc-port", ports[1]) as again:
-        first = connect(again.rest).predict(Spec("model"), question)
+        first = connect(again.rest).predict(Spec("model"), cases[0][0])
         seconds = time.perf_counter() - start
     for client in asking:
         client.join()
     unavailable = Code.UNAVAILABLE.name
     return {
         "seconds": seconds,
-        "right": same(first, right) and not any(client.wrong for client in asking),
+        "right": same(first, cases[0][1]) and not any(client.wrong for client in asking),
         "clear": all(f.startswith(unavailable) for c in asking for f in c.failures),
     }
 
@@ -256,16 +290,15 @@ def main():
     facts = machine()
     print_machine(facts)
     model = SavedModel(source, threads=(1, 1))
-    inputs = typical_rows(source, 1)
-    right = answers_of(model, inputs)
+    asked = make_cases(model, source, CLIENTS)
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         (folder / "model").mkdir()
-        results = {"under load": under_load(folder, source, inputs, right, given.swaps)}
+        results = {"under load": under_load(folder, source, asked, given.swaps)}
         print(json.dumps(results["under load"], indent=2), flush=True)
-        results["p50 ms"] = overhead(folder, model, inputs, given.calls)
+        results["p50 ms"] = overhead(folder, model, typical_rows(source, 1), given.calls)
         print(results["p50 ms"], flush=True)
-        results["kill -9"] = killed(folder, inputs, right)
+        results["kill -9"] = killed(folder, asked)
         print(results["kill -9"], flush=True)
     if given.json:
         given.json.write_text(json.dumps({"machine": facts, **results}, indent=2))

@@ -25,7 +25,7 @@ from zoo.serving.versions import models, versions
 from zoo.serving.warmup import read_warmup
 
 ROWS = (1, 2, 7, 31)
-MANY_ROWS = 1100
+MANY_ROWS = 2000
 PASSES = 5  # over everything before memory is compared: the allocator's heap is full-grown then
 INT_VALUES = (0, 1, -1, 2, 2**31 - 1, -(2**31), 1000)
 FLOAT_VALUES = (0.0, 1.0, -1.0, 0.5, float("nan"), float("inf"), -float("inf"), 1e38, 1e-38)

@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 
 from tests.small_bert import small_model, small_tokenizer, spread_labels
-from tests.small_generators import small_generator
+from tests.small_generators import CHARACTERS, small_generator, small_gpt
 
 TEXTS = ["the food was good", "bad film!", "very bad food, good film", "new york"]
 
@@ -87,6 +87,16 @@ def mask_filler():
     return MaskFiller(small_model(BERTPretrainer), small_tokenizer(), max_length=23)
 
 
+def scorer():
+    from tests.backends import randomize
+    from zoo.models import GPTReward
+    from zoo.tasks import AnswerScorer
+    from zoo.text import CharacterTokenizer
+
+    model = randomize(GPTReward.from_model(small_gpt()), scale=0.3)
+    return AnswerScorer(model, CharacterTokenizer(CHARACTERS, with_end=True))
+
+
 TASKS = {
     "translation": translator,
     "classification": classifier,
@@ -97,6 +107,7 @@ TASKS = {
     "embedding": embedder,
     "masks": mask_filler,
     "generation": small_generator,
+    "rewards": scorer,
 }
 
 

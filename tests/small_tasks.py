@@ -9,7 +9,7 @@ import sentencepiece
 import zoo
 from tests.backends import randomize
 from tests.small_bert import small_model, small_tokenizer
-from tests.small_generators import small_generator
+from tests.small_generators import CHARACTERS, small_generator, small_gpt
 from zoo import models, tasks
 
 SOURCES = ["a cat sat", "two cats sit", "the cat is there"]
@@ -49,6 +49,13 @@ def bert_task(task_class, *settings, **sizes):
     return task_class(small_model(task_class.model_class, **sizes), small_tokenizer(), *settings)
 
 
+def small_scorer():
+    characters = CHARACTERS + "\n:?"
+    gpt = small_gpt(vocab_size=len(characters) + 1, num_positions=97)
+    model = randomize(models.GPTReward.from_model(gpt), scale=0.3)
+    return tasks.AnswerScorer(model, zoo.text.CharacterTokenizer(characters, with_end=True))
+
+
 # name: (function that makes the task, texts for its `attention`)
 TASKS = {
     "Translator": (small_translator, ("the cat sat", "two cats")),
@@ -73,4 +80,5 @@ TASKS = {
     "TextEmbedder": (lambda: bert_task(tasks.TextEmbedder), ("the film was goodly",)),
     "MaskFiller": (lambda: bert_task(tasks.MaskFiller), ("the [MASK] was goodly",)),
     "TextGenerator": (small_generator, ("once upon",)),
+    "AnswerScorer": (small_scorer, ("hello there", " yes")),
 }

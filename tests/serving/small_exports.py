@@ -29,6 +29,7 @@ def write_small(folder, factor=0.5):
         "half": (lambda x: {"y": tf.cast(x, tf.float16)}, {"x": spec([None])}),
         "checked": (_checked, {"x": spec([None])}),
         "slow": (_slow, {"steps": spec([None], tf.int32)}),
+        "stuck": (_stuck, {"length": spec([None], tf.int64)}),
         "classify": (_classify, {"inputs": spec([None], tf.string)}),
         "regress": (
             lambda inputs: {"outputs": _numbers(inputs) * factor},
@@ -57,6 +58,17 @@ def _slow(steps):
     end = tf.reduce_max(steps)
     count = tf.while_loop(lambda i: i < end, lambda i: [i + 1], [0])[0]
     return {"count": tf.fill(tf.shape(steps), count), "steps": tf.identity(steps)}
+
+
+def _stuck(length):
+    """One op that no timeout interrupts; it takes as long as the square of the largest number."""
+    end = tf.reduce_max(length)
+    place = tf.stack([tf.zeros([end], tf.int64), tf.range(end)], axis=1)
+    texts = [
+        tf.SparseTensor(place, tf.fill([end], tf.cast(letter, tf.int64)), tf.stack([1, end]))
+        for letter in (0, 1)
+    ]
+    return {"distance": tf.edit_distance(*texts, normalize=False) + tf.cast(length, tf.float32)}
 
 
 def _numbers(inputs):

@@ -1,17 +1,25 @@
 """The logic of the scripts that attack and time served models."""
 
+import inspect
 import itertools
+import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import zoo.tasks
+from benchmarks import serving_faults
 from benchmarks.hostile_texts import MEGABYTE, hostile_texts, megabyte_texts
-from benchmarks.serving_faults import same
+from benchmarks.serving_faults import BadClient, GoodClient, make_cases, same
 from benchmarks.serving_hostile import Attack, Requests, good_row
 from benchmarks.serving_load import hammer, percentiles, plot, typical_rows
+from benchmarks.serving_models import TASKS
 from tests.serving.calls import only_in_process
+from zoo.serving.errors import Code, RequestError
 from zoo.serving.graph import read_signatures
+from zoo.serving.saved_model import SavedModel
 
 pytestmark = only_in_process
 
@@ -121,3 +129,67 @@ def test_same_answers():
     assert same({"a": ["x"], "b": [1.0]}, {"a": ["x"], "b": [1.00001]})
     assert not same({"a": ["x"]}, {"a": ["y"]})
     assert not same({"b": [1.0]}, {"b": [1.1]})
+    assert not same({"b": []}, {"b": [1.0]})
+    assert not same({"b": [[1.0]]}, {"b": [1.0]})
+    assert not same({"a": [], "b": [1.0]}, {"a": ["x"], "b": [1.0]})
+    assert not same({}, {"b": [1.0]})
+    assert same({"a": [["x", ""]]}, {"a": [["x", ""]]})
+
+
+def test_cases_differ_and_have_the_answers_of_their_own_row(toy_export):
+    model = SavedModel(toy_export, threads=(1, 1))
+    found = make_cases(model, toy_export, 7)
+    model.close()
+    questions = [question["text"] for question, _ in found]
+    assert all(len(texts) == 1 and isinstance(texts[0], str) for texts in questions)
+    assert len({texts[0] for texts in questions}) == 7
+    assert len({repr(answer) for _, answer in found}) == 7
+    again = {"text": np.array([questions[3][0].encode()], object)}
+    model = SavedModel(toy_export, threads=(1, 1))
+    outputs = model.run(again)
+    model.close()
+    assert same(found[3][1], {"text": [outputs["text"][0].decode()], "score": outputs["score"]})
+
+
+class Answers:
+    """Stands for a client: raises or returns what it was given, in turn, and then stops."""
+
+    def __init__(self, answers, stop):
+        self.answers, self.stop = list(answers), stop
+
+    def predict(self, spec, question):
+        answer = self.answers.pop(0)
+        if not self.answers:
+            self.stop.set()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_a_client_counts_every_failure_and_goes_on(monkeypatch):
+    answers = [KeyError("y"), {"y": [1.0]}, {"y": []}, {"y": ["x"]}]
+    answers.append(RequestError(Code.UNKNOWN, "a"))
+    stop = threading.Event()
+    monkeypatch.setattr(serving_faults, "connect", lambda *_, **__: Answers(answers, stop))
+    client = GoodClient("", ({}, {"y": [1.0]}), stop)
+    client.run()
+    assert (client.answers, client.wrong, len(client.failures)) == (2, 1, 3)
+    assert client.failures[0] == "KeyError('y')"
+
+
+def test_a_bad_client_goes_on_when_its_connection_fails(monkeypatch):
+    server, stop = SimpleNamespace(rest="http://127.0.0.1:9", grpc=""), threading.Event()
+    client = BadClient(server, "small", stop)
+    monkeypatch.setattr(client, "_malformed_json", client._slow)
+    monkeypatch.setattr(client, "_malformed_proto", lambda number: stop.set())
+    client.run()
+    assert client.sent == 2
+    assert "ConnectionRefusedError" in client.unclear[0]
+
+
+def test_there_is_an_export_of_every_task():
+    from zoo.tasks.task import Task
+
+    tasks = {name for name in zoo.tasks.__all__ if inspect.isclass(getattr(zoo.tasks, name))}
+    tasks = {name for name in tasks if issubclass(getattr(zoo.tasks, name), Task)} - {"Task"}
+    assert tasks == {type(make()).__name__ for make in TASKS.values()}

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -135,6 +136,71 @@ def test_refuses_to_open_files(tmp_path, tf):
     file.write_text("x")
     with pytest.raises(ValueError, match="'ReadFile'.*a request might name any"):
         write(tmp_path / "1", read, [{"text": [str(file)]}], text=([None], "string"))
+
+
+# Their arguments speak of files, but they open none, or what the SavedModel brings along.
+NO_FILES = {
+    *("CTCBeamSearchDecoder", "ExperimentalSetStatsAggregatorDataset", "SetStatsAggregatorDataset"),
+    *("InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "TensorSliceDataset"),
+    *("MergeV2Checkpoints", "RestoreV2", "SaveV2"),
+}
+# They open files or connections, but their arguments do not speak of it.
+SILENT = {
+    *("CreateSummaryDbWriter", "DatasetFromGraph", "DeserializeIterator", "ExperimentalSqlDataset"),
+    *("ExperimentalMatchingFilesDataset", "MatchingFiles", "MatchingFilesDataset", "SqlDataset"),
+    *("FileSystemSetConfiguration", "FixedLengthRecordReader", "FixedLengthRecordReaderV2"),
+    *("LMDBReader", "SnapshotNestedDatasetReader", "TFRecordReader", "TFRecordReaderV2"),
+    *("TextLineReader", "TextLineReaderV2", "WholeFileReader", "WholeFileReaderV2"),
+}
+
+
+def write_node(folder, op, **attributes):
+    """A SavedModel whose graph is one node, for tests that only read it."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel()
+    node = model.meta_graphs.add().graph_def.node.add(name="a", op=op)
+    for name, value in attributes.items():
+        node.attr[name].s = value
+    folder.mkdir(exist_ok=True)
+    (folder / "saved_model.pb").write_bytes(model.SerializeToString())
+    return folder
+
+
+def test_refuses_all_ops_that_open_files(tmp_path, tf):
+    """Those whose arguments speak of files or addresses, by TensorFlow's own registry."""
+    from tensorflow.python.framework import op_def_registry
+
+    speaks = re.compile(r"file|path|dir$|directory|prefix|url|address|region_name")
+    known = set().union(*(known_ops(release) for release in RELEASES))
+    assert known >= SILENT | NO_FILES
+    found = set(SILENT)
+    for op in known:
+        definition = op_def_registry.get(op)
+        if definition is not None:
+            arguments = [each.name for each in (*definition.input_arg, *definition.attr)]
+            if any(speaks.search(name) for name in arguments):
+                found.add(op)
+    for op in sorted(found - NO_FILES):
+        with pytest.raises(ValueError, match=f"op '{op}'.*a request might name any"):
+            refuse_unservable(write_node(tmp_path / "1", op))
+    for op in NO_FILES:
+        refuse_unservable(write_node(tmp_path / "1", op))
+
+
+@pytest.mark.parametrize(
+    ("op", "name", "refused", "allowed"),
+    [
+        ("PrintV2", "output_stream", b"file:///tmp/a", b"stderr"),
+        ("DecodeProtoV2", "descriptor_source", b"/tmp/a", b"local://"),
+        ("EncodeProto", "descriptor_source", b"/tmp/a", b"bytes://a"),
+    ],
+)
+def test_refuses_ops_that_open_files_by_an_attribute(tmp_path, tf, op, name, refused, allowed):
+    with pytest.raises(ValueError, match=f"op '{op}'.*a request might name any"):
+        refuse_unservable(write_node(tmp_path / "1", op, **{name: refused}))
+    refuse_unservable(write_node(tmp_path / "1", op, **{name: allowed}))
+    refuse_unservable(write_node(tmp_path / "1", op))
 
 
 def test_a_damaged_file_is_named(tmp_path):

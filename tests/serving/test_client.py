@@ -1,4 +1,8 @@
+import contextlib
 import json
+import socket
+import threading
+import time
 
 import pytest
 
@@ -68,6 +72,38 @@ def test_a_server_that_is_not_there():
             connect(address, timeout=5).status(SMALL)
         assert caught.value.code == Code.UNAVAILABLE
         assert "127.0.0.1:9" in caught.value.message
+
+
+def dribble_a_head(connection, stop):
+    while not stop.wait(0.1):
+        connection.sendall(b"H")
+
+
+def fall_silent_in_the_body(connection, stop):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    stop.wait(0.9)
+    connection.sendall(b" ")
+    stop.wait(7)
+
+
+@pytest.mark.parametrize("answer", [dribble_a_head, fall_silent_in_the_body])
+def test_a_deadline_holds_for_the_whole_answer(answer):
+    stop = threading.Event()
+
+    def serve_one():
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            answer(connection, stop)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_one, daemon=True)
+        thread.start()
+        start = time.monotonic()
+        with pytest.raises(RequestError, match=r"no answer within 1\.0 s"):
+            connect(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=1.0).status(SMALL)
+        assert time.monotonic() - start < 1.7
+        stop.set()
+        thread.join(7)
 
 
 def test_addresses():

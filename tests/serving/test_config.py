@@ -161,3 +161,10 @@ def test_compose_file_publishes_on_loopback():
     assert "image: tensorflow/serving:2.20.0" in text
     assert '"127.0.0.1:8501:8501"' in text
     assert ".:/models:ro" in text
+
+
+def test_compose_file_allows_the_labels_of_models_config():
+    """The server reads them before it has loaded any version."""
+    text = compose_file("2.20.0")
+    assert "- --model_config_file=/models/models.config\n" in text
+    assert "- --allow_version_labels_for_unavailable_models=true\n" in text

@@ -29,7 +29,9 @@ def test_runs_and_passes_errors_on():
         raise RequestError(Code.NOT_FOUND, "a")
 
     assert code_of(gate.run(fail)) == Code.NOT_FOUND
-    gate.close()
+    with pytest.raises(RequestError, match="INTERNAL: KeyError: 'z'"):
+        asyncio.run(gate.run(lambda deadline: {}["z"]))
+    assert gate.close(7)
 
 
 def test_refuses_when_the_queue_is_full_and_recovers():
@@ -49,18 +51,31 @@ def test_refuses_when_the_queue_is_full_and_recovers():
 
     assert asyncio.run(four()) == [True] * 3
     assert asyncio.run(gate.run(lambda _: "free")) == "free"
-    gate.close()
+    assert gate.close(7)
 
 
 def test_waiting_takes_time_off():
-    gate = Gate(threads=1, queue=1, timeout=0.05)
+    gate, go = Gate(threads=1, queue=1, timeout=7), threading.Event()
 
     async def two():
-        first = asyncio.create_task(gate.run(lambda _: time.sleep(0.2)))
+        first = asyncio.create_task(gate.run(lambda _: go.wait(5)))
         await asyncio.sleep(0.01)
         with pytest.raises(RequestError, match="DEADLINE_EXCEEDED"):
-            await gate.run(lambda _: None)
-        await first
+            await gate.run(lambda _: None, timeout=0.05)
+        go.set()
+        assert await first
 
     asyncio.run(two())
-    gate.close()
+    assert gate.close(7)
+
+
+def test_gives_up_what_does_not_end_but_its_thread_stays_taken():
+    """As an op of TensorFlow that is not interrupted."""
+    gate, go = Gate(threads=1, queue=0, timeout=0.05), threading.Event()
+    start = time.monotonic()
+    assert code_of(gate.run(lambda _: go.wait(7))) == Code.DEADLINE_EXCEEDED
+    assert time.monotonic() - start < 3
+    assert code_of(gate.run(lambda _: None)) == Code.UNAVAILABLE
+    assert not gate.close(0.05)
+    go.set()
+    assert gate.close(7)

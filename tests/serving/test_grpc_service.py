@@ -94,6 +94,7 @@ def test_bad_predictions(prediction, tf):
         (predict_request(tf, {"x": x}, version={"value": 4}), not_found, "Specific(small, 4)"),
         (predict_request(tf, {"x": x}, version_label="z"), INVALID, "version label: z"),
         (predict_request(tf, {"x": x}, "z"), precondition, 'signature key "z" not found.'),
+        (predict_request(tf, {}, "__saved_model_init_op"), precondition, "_init_op\" not found."),
         (predict_request(tf, {}), INVALID, "input size does not match signature: 0!=1 len({}) != "),
         (predict_request(tf, {"x": x, "z": x}), INVALID, "Sent extra: {z}. Missing but "),
         (predict_request(tf, {"z": x}), INVALID, "Signature input alias: x(feed name: "),

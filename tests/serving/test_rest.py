@@ -122,6 +122,14 @@ BAD_BODIES = [
     (b'{"instances": [9.0], "signature_name": "checked"}', 400, "assertion failed"),
     (b'{"inputs": 1.0}', 400, "shape"),
     (b'{"inputs": [[1.0]]}', 400, "shape"),
+    (b'{"inputs": ' + b"[" * 31 + b"1.0" + b"]" * 31 + b"}", 400, "shape"),
+    (b'{"instances": ' + b"[" * 32 + b"1.0" + b"]" * 32 + b"}", 400, "shape"),
+    (b'{"inputs": ' + b"[" * 66 + b"1.0" + b"]" * 66 + b"}", 400, "of 66 levels, expected at most"),
+    (b'{"instances": ' + b"[" * 67 + b"1.0" + b"]" * 67 + b"}", 400, "of 66 levels, expected at"),
+    (b'{"instances": [1], "signature_name": "\\ud800"}', 400, 'name: "\\?" not found in signature'),
+    (b'{"instances": [{"\\ud800": 1.0}]}', 400, "does not have named input: \\?"),
+    (b'{"instances": ["' + b"\xff" + b'"]}', 400, "Type: String is not of expected type: float"),
+    (b'{"instances": [1], "signature_name": "__saved_model_init_op"}', 400, "not found in signat"),
 ]  # fmt: skip
 
 
@@ -131,6 +139,14 @@ def test_bad_predictions(dev_server, body, status, message):
     assert found == status
     assert set(json.loads(answer)) == {"error"}
     assert re.search(message, json.loads(answer)["error"], re.DOTALL)
+
+
+def test_objects_that_can_just_be_read(dev_server):
+    """Writing them into a message takes some levels more than reading them did."""
+    for levels in range(950, 1010):
+        body = b'{"signature_name": 7, "a": ' + b'{"a": ' * levels + b"1" + b"}" * (levels + 1)
+        status, answer = ask(dev_server, "POST", PREDICT, body)
+        assert (status, set(json.loads(answer))) == (400, {"error"})
 
 
 ROUTES = [
@@ -224,6 +240,8 @@ BAD_EXAMPLES = [
     ({"examples": [{"x": [1.0, "a"]}]}, "Unexpected element type in feature: x"),
     ({"examples": [{"x": 2**64 - 1}]}, "Only int64_t is supported"),
     ({"examples": [{"y": 1.0}]}, "Feature: x \\(data type: float\\) is required"),
+    ({"examples": [{"\ud800": 1.0}]}, "surrogate pair in string is invalid"),
+    ({"examples": [{"x": 1.0}], "signature_name": "\ud800"}, "found with the name: \\?$"),
     ({"examples": [{"x": 1.0}], "signature_name": "z"}, "No signature was found with the name: z"),
     ({"examples": [{"x": 1.0}], "signature_name": "serving_default"}, "No classification inputs"),
 ]

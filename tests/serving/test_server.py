@@ -22,6 +22,7 @@ pytestmark = only_in_process
 
 SMALL = Spec("small")
 FOREVER = {"steps": [2_000_000_000]}
+STUCK = {"length": [300_000]}
 
 
 def clients(server, timeout=30.0):
@@ -163,9 +164,24 @@ def test_slow_senders_and_cut_connections_disturb_nobody(small_models):
             assert client.predict(SMALL, {"x": [1.0]}) == {"y": [7.0]}
         for number, connection in slow:
             connection.settimeout(20)
+            answer = connection.recv(100)
             if number % 2 == 0:  # the body never came
-                assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+                assert answer.startswith(b"HTTP/1.1 408 ")
+            else:  # nor did the whole head
+                assert answer == b""
             connection.close()
+
+
+def test_a_second_request_may_not_be_slow_either(small_models):
+    with DevServer(small_models, "--timeout", "2", "--poll", "60") as server:
+        address = urllib.parse.urlsplit(server.rest)
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            connection.settimeout(20)
+            connection.sendall(b"GET /v1/models/small HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 200 ")
+            connection.sendall(b"GET /v1")
+            while connection.recv(10_000):
+                pass
 
 
 def test_what_is_no_http_is_refused(dev_server):
@@ -198,6 +214,53 @@ def test_stops_when_what_was_asked_is_answered(small_models):
             with pytest.raises(RequestError) as caught:
                 client.status(SMALL)
             assert caught.value.code == Code.UNAVAILABLE
+
+
+def test_an_op_that_cannot_be_interrupted_stops_neither_swaps_nor_the_end(
+    versions_to_come, tmp_path
+):
+    model = tmp_path / "small"
+    model.mkdir()
+    publish(versions_to_come / "1", model)
+    options = ["--timeout", "1", "--grace", "1", "--poll", "0.1"]
+    with DevServer(tmp_path, *options) as server:
+        rest, client = clients(server)
+        with pytest.raises(RequestError) as caught:
+            client.predict(SMALL, STUCK, "stuck")
+        assert caught.value.code == Code.DEADLINE_EXCEEDED
+        publish(versions_to_come / "2", model)
+        wait_until(lambda: states(rest).get(2) == "AVAILABLE")
+        assert client.predict(SMALL, {"x": [1.0]}) == {"y": [4.0]}
+        publish(versions_to_come / "3", model)
+        wait_until(lambda: states(rest).get(3) == "AVAILABLE")
+        assert states(rest)[1] == "UNLOADING"
+        start = time.monotonic()
+        assert server.stop() == 1
+        assert time.monotonic() - start < 10
+        assert server.lines[-1] == "stopped: something went on for more than 1.0 s"
+
+
+def test_a_models_config_that_is_written_during_the_start_is_not_missed(small_models, tmp_path):
+    shutil.copytree(small_models / "small", tmp_path / "small")
+    script = """if True:
+        import asyncio, logging, os, pathlib, signal, sys
+        from zoo.serving.config import write_config
+        from zoo.serving.server import serve
+        from zoo.serving.settings import Settings
+        class Seen(logging.Handler):
+            def emit(self, record):
+                if record.getMessage() == "serving small version 3":
+                    os.kill(os.getpid(), signal.SIGTERM)
+        logging.basicConfig(level=logging.INFO, handlers=[Seen()])
+        def announce(line):
+            if line == "ready":
+                write_config(sys.argv[1])
+        asyncio.run(serve(Settings(sys.argv[1], rest_port=0, grpc_port=0, poll=0.1), announce))
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
 
 
 def test_starts_again_on_its_ports_after_kill_9(small_models):

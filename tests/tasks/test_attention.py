@@ -1,6 +1,7 @@
 """Every task gives its attention: tokens, weights that sum to one, and the numbers behind them."""
 
 import functools
+import inspect
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tests.small_generators import CHARACTERS, small_generator, small_gpt
 from tests.small_tasks import TASKS, bert_task, small_translator
 from zoo import tasks
 from zoo.tasks import Attention
+from zoo.tasks.task import Task
 
 WORDS = ["[CLS]", "the", "film", "was", "good", "##ly", "[SEP]"]
 
@@ -20,10 +22,17 @@ def attention_of(name):
     return make().attention(*texts)
 
 
+def test_no_task_is_left_out():
+    exported = (getattr(tasks, name) for name in tasks.__all__)
+    classes = {each for each in exported if inspect.isclass(each) and issubclass(each, Task)}
+    assert {type(make()) for make, _ in TASKS.values()} == classes
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_weights_sum_to_one_over_what_may_be_attended(name):
     found = attention_of(name)
-    kinds = {"Translator": {"encoder", "decoder", "cross"}, "TextGenerator": {"decoder"}}
+    kinds = {"Translator": {"encoder", "decoder", "cross"}}
+    kinds |= {"TextGenerator": {"decoder"}, "AnswerScorer": {"decoder"}}
     assert set(found) == kinds.get(name, {"encoder"})
     for kind, attention in found.items():
         num_layers, num_heads, length, keys = attention.weights.shape
@@ -72,6 +81,8 @@ def test_tokens_are_those_that_the_model_reads():
     generated = attention_of("TextGenerator")["decoder"]
     assert "".join(generated.queries) == "once upon"
     assert generated.following == (*"nce upon", "")
+    scored = attention_of("AnswerScorer")["decoder"]
+    assert scored.queries == scored.keys == (*"hello there yes", "<end>")
 
 
 def test_a_translation_of_ones_own_is_the_default():

@@ -1,80 +1,19 @@
-"""The page in a real Chromium, without a window; skipped where there is none."""
+"""What the page shows, in a real Chromium."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
 
+from tests.small_generators import CHARACTERS, small_gpt
 from tests.small_tasks import TASKS, small_translator
+from tests.visual.browsing import choose, look, numbers
 from tests.visual.served import served
+from zoo import tasks
+from zoo.text import CharacterTokenizer
 from zoo.visual.explore import Explorer
-from zoo.visual.page_file import save_page
 
 pytestmark = pytest.mark.browser
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def translator_url():
-    with served(Explorer(small_translator())) as server:
-        yield server.url
-
-
-@pytest.fixture
-def open_page(browser):
-    """Function (url, **of the context) -> page; what it reports as wrong fails the test, but for
-    the browser's own word of an answer that is an error."""
-    contexts, wrong = [], []
-
-    def report(message):
-        if message.type == "error" and "status of 400" not in message.text:
-            wrong.append(message.text)
-
-    def open_page(url, **how):
-        context = browser.new_context(**{"viewport": {"width": 900, "height": 800}, **how})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", report)
-        page.on("dialog", lambda dialog: wrong.append(dialog.message))
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-def look(page, *texts):
-    for box, text in zip(page.locator("textarea").all(), texts, strict=False):
-        box.fill(text)
-    page.get_by_role("button", name="Look").click()
-    page.wait_for_selector("#view:not([hidden])")
-    page.wait_for_function("document.getElementById('status').textContent === ''")
-
-
-def numbers(page, selector):
-    texts = page.locator(selector).all_inner_texts()
-    return [float(text.replace("\u2212", "-")) for text in texts]
-
-
-def choose(page, group, name):
-    page.get_by_role("group", name=group).get_by_role("radio", name=name).check()
 
 
 def test_a_sentence_its_translation_and_its_attention(open_page, translator_url):
@@ -147,7 +86,7 @@ def test_the_keyboard_alone_suffices(open_page, translator_url):
     page.keyboard.type("the cat")
     page.keyboard.press("Enter")
     page.wait_for_selector("#view:not([hidden])")
-    page.wait_for_function("document.getElementById('status').textContent === ''")
+    page.wait_for_selector("#status:empty", state="attached")
     while True:
         page.keyboard.press("Tab")
         name, outline = focused()
@@ -241,40 +180,17 @@ def test_what_comes_next_after_each_token(open_page):
         assert page.locator("#following").is_hidden()
 
 
-NASTY = "</script><img src=x onerror=alert(1)> <b>the</b> \u202ecat"
+def test_formulas_say_what_the_numbers_are(open_page, translator_url):
+    def formulas(page, text):
+        look(page, text)
+        for step in ("Query", "Key", "Value"):
+            choose(page, "Step", step)
+            yield page.locator(".formula").inner_text()
 
-
-def test_texts_are_never_markup(open_page, translator_url, tmp_path):
-    page = open_page(translator_url)
-    look(page, NASTY, NASTY)
-    choose(page, "Which", "Decoder to encoder")
-    assert page.locator("img, b").count() == 0
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save").click()
-    download.value.save_as(tmp_path / "saved.html")
-    saved = open_page((tmp_path / "saved.html").as_uri())
-    assert saved.locator("img, b").count() == 0
-    assert saved.locator("textarea").first.input_value() == NASTY
-    assert "\u202e" not in saved.locator("#view").inner_text()
-
-
-def test_a_saved_page_stands_alone(open_page, tmp_path):
-    explorer = Explorer(small_translator())
-    save_page(explorer.form(), explorer.look(["the cat sat", "two cats"]), tmp_path / "page.html")
-    page = open_page((tmp_path / "page.html").as_uri(), offline=True)
-    assert page.get_by_role("button", name="Look").count() == 0
-    choose(page, "Which", "Decoder to encoder")
-    page.locator("#queries input").nth(1).check()
-    choose(page, "Step", "Weighted sum")
-    output = explorer.task.attention("the cat sat", "two cats")["cross"].steps(0, 0).output[1]
-    np.testing.assert_allclose(numbers(page, "#step tr.total td"), output, atol=0.0051)
-
-
-def test_errors_are_said(open_page, translator_url):
-    page = open_page(translator_url)
-    page.locator("textarea").first.fill("a " * 300)
-    page.get_by_role("button", name="Look").click()
-    page.wait_for_function("document.getElementById('error').textContent")
-    assert "at most 128 tokens" in page.get_by_role("alert").inner_text()
-    look(page, "the cat")
-    assert page.get_by_role("alert").inner_text() == ""
+    found = list(formulas(open_page(translator_url), "the cat"))
+    assert found == ["q = x W^Q + b^Q", "k = x W^K + b^K", "v = x W^V + b^V"]
+    gpt = small_gpt(num_heads=7, hidden_dim=28, positions="rotary", use_bias=False)
+    generator = tasks.TextGenerator(gpt, CharacterTokenizer(CHARACTERS, with_end=True))
+    with served(Explorer(generator)) as server:
+        found = list(formulas(open_page(server.url), "hello"))
+    assert found == ["q = R (x W^Q)", "k = R (x W^K)", "v = x W^V"]

@@ -34,6 +34,14 @@ def test_the_page_gets_the_numbers_of_every_task(name):
 
 
 @pytest.mark.parametrize("name", TASKS)
+def test_the_page_knows_of_biases(name):
+    made = explorer(name)
+    paths = [variable.path for variable in made.task.model.variables]
+    assert made.form()["bias"] == any("query_key_value/bias" in path for path in paths)
+    assert not made.form()["rotary"]
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_examples_can_be_looked_at(name):
     # The generator's characters have no capitals.
     texts = [field.example.lower() for field in explorer(name).fields]
@@ -57,6 +65,9 @@ def test_answers_say_what_the_task_says():
     assert len(embedder.look(["the film"])["answer"]["lines"]) == 1
     cosine = embedder.look(["the film", "the film"])["answer"]["lines"][1]
     assert cosine["note"] == "1.000"
+    (line,) = explorer("AnswerScorer").look(["hello", " yes"])["answer"]["lines"]
+    (score,) = TASKS["AnswerScorer"][0]()(["hello"], [" yes"])
+    assert line["text"] == f"{score:.4f}"
 
 
 def test_a_generator_says_what_may_come_next_after_each_token():

@@ -40,9 +40,10 @@ class Elements(html.parser.HTMLParser):
 
 def test_no_text_leaves_its_place():
     look = {"texts": NASTY}
-    elements = Elements(page(FORM, look))
+    view = {"layer": 1, "step": 3}
+    elements = Elements(page(FORM, look, view))
     style, data, script = elements.contents
-    assert json.loads(data) == {"form": FORM, "look": look}
+    assert json.loads(data) == {"form": FORM, "look": look, "view": view}
     plain = Elements(page(FORM))
     assert (style, script) == (plain.contents[0], plain.contents[2])
     assert elements.attributes == plain.attributes

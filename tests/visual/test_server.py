@@ -124,6 +124,20 @@ def test_what_is_no_question_is_refused(server, body):
     assert "the body must be" in json.loads(answer)["error"]
 
 
+def test_a_saved_page_opens_at_what_was_chosen(server):
+    view = {"kind": 2, "layer": 1, "head": 5, "query": 3, "step": 6}
+    status, _, body = ask(server, path="/page", body=json.dumps({"texts": ["x"], "view": view}))
+    assert status == 200
+    assert f'"view": {json.dumps(view)}' in body.decode()
+
+
+@pytest.mark.parametrize("view", [[], "x", {"step": -1}, {"step": True}, {"step": 0.5}, {"x": 0}])
+def test_what_is_no_view_is_refused(server, view):
+    status, _, body = ask(server, path="/page", body=json.dumps({"texts": ["x"], "view": view}))
+    assert status == 400
+    assert "view must have whole numbers" in json.loads(body)["error"]
+
+
 @pytest.mark.parametrize("length", ["-1", "x", "65537", "1e3", "\u0661", None])
 def test_lengths_are_checked_before_a_body_is_read(server, length):
     length = length and length.encode("utf-8").decode("latin-1")

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import http.client
+import io
 import json
 import urllib.parse
 
@@ -12,7 +13,6 @@ from zoo.serving.manager import Spec
 from zoo.serving.saved_model import DEFAULT_SIGNATURE
 
 REST_ADDRESS, GRPC_ADDRESS = "http://127.0.0.1:8501", "grpc://127.0.0.1:8500"
-_CHUNK = 2**16
 
 
 def connect(address=REST_ADDRESS, timeout=30.0):
@@ -100,14 +100,13 @@ class RestClient:
             with contextlib.closing(connection):
                 content = None if body is None else json.dumps(body).encode()
                 verb = "GET" if body is None else "POST"
-                connection.request(verb, _path(spec) + method, content)
+                connection.connect()
                 connection.sock.settimeout(deadline.left())
-                response = connection.getresponse()
-                answer = b""
-                while chunk := response.read1(_CHUNK):
-                    answer += chunk
-                    deadline.left()
-        except TimeoutError as error:
+                connection.request(verb, _path(spec) + method, content)
+                with http.client.HTTPResponse(_Reader(connection.sock, deadline)) as response:
+                    response.begin()
+                    answer = response.read()
+        except (TimeoutError, RequestError) as error:  # the socket's, or the deadline's
             raise _too_late(self._timeout) from error
         except (OSError, http.client.HTTPException) as error:
             where = f"http://{self._host}:{self._port}"
@@ -232,6 +231,24 @@ class GrpcClient:
             if code == Code.DEADLINE_EXCEEDED:
                 raise _too_late(self._timeout) from error
             raise RequestError(code, error.details()) from error
+
+
+class _Reader(io.RawIOBase):
+    """What `HTTPResponse` reads: a socket, each time for no longer than a deadline allows."""
+
+    def __init__(self, sock, deadline):
+        super().__init__()
+        self._socket, self._deadline = sock, deadline
+
+    def makefile(self, mode):
+        return io.BufferedReader(self)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._socket.settimeout(self._deadline.left())
+        return self._socket.recv_into(buffer)
 
 
 def _path(spec):

@@ -142,6 +142,8 @@ services:
     command:
       - --model_config_file=/models/{MODELS_CONFIG}
       - --model_config_file_poll_wait_seconds=60
+      # The labels are read before their versions are loaded.
+      - --allow_version_labels_for_unavailable_models=true
       - --enable_batching=true
       - --batching_parameters_file=/models/{BATCHING_CONFIG}
       # The cores are for requests side by side: threads within an op cost these models more than

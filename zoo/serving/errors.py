@@ -36,10 +36,12 @@ class RequestError(Exception):
 
     Attributes:
         code: a `Code`.
-        message: what the caller is told.
+        message: what the caller is told. Of what a request held, halves of characters and bytes
+            that are no UTF-8 stand as "?" in it, so that it can be sent.
     """
 
     def __init__(self, code, message):
+        message = message.encode("utf-8", "replace").decode()
         super().__init__(f"{code.name}: {message}")
         self.code = code
         self.message = message

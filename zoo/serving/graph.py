@@ -1,6 +1,7 @@
 """What stands in the file of a SavedModel, and what of it a model server refuses."""
 
 import pathlib
+import re
 
 from zoo.serving.op_lists import RELEASES, known_ops
 from zoo.serving.runtime import load_tensorflow
@@ -11,7 +12,9 @@ _NO_XLA = (
     "it needs XLA, which TF Serving has switched off: write caches with scatter, where or concat "
     "instead of slice_update, and do not use jit_compile"
 )
-_NO_FILES = "it opens files, and a request might name any: read them before the export"
+_NO_FILES = (
+    "it opens files or connections, and a request might name any: read them before the export"
+)
 # The ways out; what is refused is decided by the op lists, and for the files here.
 _ADVICE = {
     "PyFunc": _NO_PYTHON,
@@ -21,15 +24,31 @@ _ADVICE = {
     "TFText>RoundRobinGenerateMasks": _NO_OLD_TEXT,
     "TFText>Utf8Binarize": _NO_OLD_TEXT,
 }
-_FILE_OPS = frozenset(
-    {
-        *("FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "ListFiles", "MatchingFiles"),
-        *("FixedLengthRecordReader", "FixedLengthRecordReaderV2", "ReadFile", "SqlDataset"),
-        *("TFRecordDataset", "TFRecordDatasetV2", "TFRecordReader", "TFRecordReaderV2"),
-        *("TextLineDataset", "TextLineReader", "TextLineReaderV2"),
-        *("WholeFileReader", "WholeFileReaderV2", "WriteFile"),
-    }
+# A SavedModel may still open what it brings along: its variables (RestoreV2, with SaveV2 and
+# MergeV2Checkpoints beside it), and tables from text files among its assets.
+_FILE_OPS = re.compile(
+    """
+    (Experimental)?(CSV|LMDB|MatchingFiles|Sql)Dataset(V2)?
+    | (Cache|FixedLengthRecord|Load|Save|Snapshot|TFRecord|TextLine)Dataset(V2)?
+    | (FixedLengthRecord|LMDB|SnapshotDataset|SnapshotNestedDataset|TFRecord|TextLine|WholeFile)
+      Reader(V2)?
+    | ListSnapshotChunksDataset | SnapshotChunkDataset | (Experimental)?DatasetToTFRecord
+    | MatchingFiles | ReadFile | RecordInput | WriteFile | ImmutableConst | DistributedSave
+    | Restore | RestoreSlice | Save | SaveSlices | LoadAndRemapMatrix | GenerateVocabRemapping
+    | FixedUnigramCandidateSampler | Skipgram | FileSystemSetConfiguration
+    | CreateSummary(Db|File)Writer | CalibrationStatisticsSaver | DumpTensor
+    | DebugIdentity(V2|V3)? | DebugNanCount | DebugNumericSummary
+    | DataServiceDataset(V[234])? | RegisterDataset(V2)? | Rpc(Client|Server)
+    | DatasetFromGraph | DeserializeIterator  # a request's own graph, with any op
+    """,
+    re.VERBOSE,
 )
+# Ops that open a file only if an attribute says so.
+_FILE_ATTRIBUTES = {
+    "PrintV2": ("output_stream", re.compile(b"file://.*", re.DOTALL)),
+    "DecodeProtoV2": ("descriptor_source", re.compile(b"(?!local://|bytes://).+", re.DOTALL)),
+    "EncodeProto": ("descriptor_source", re.compile(b"(?!local://|bytes://).+", re.DOTALL)),
+}
 
 
 def op_types(folder):
@@ -65,7 +84,7 @@ def _refusal(node, releases):
     """Why a default server refuses this node, or None."""
     if node.op.lstrip("_").startswith("Xla"):
         return _NO_XLA
-    if node.op in _FILE_OPS:
+    if _opens_files(node):
         return _NO_FILES
     for release in releases:
         attributes = known_ops(release).get(node.op)
@@ -75,6 +94,13 @@ def _refusal(node, releases):
         if new:
             return f"TF Serving {release} does not know its attributes {sorted(new)}"
     return None
+
+
+def _opens_files(node):
+    if node.op in _FILE_ATTRIBUTES:
+        name, pattern = _FILE_ATTRIBUTES[node.op]
+        return name in node.attr and pattern.fullmatch(node.attr[name].s) is not None
+    return _FILE_OPS.fullmatch(node.op) is not None
 
 
 def read_graph(folder):

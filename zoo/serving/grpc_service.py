@@ -165,7 +165,8 @@ def _reload(manager, request, deadline):
     from tensorflow_serving.apis import model_management_pb2
 
     wanted = policies(request.config)
-    manager.scan(wanted)
+    manager.follow(wanted)
+    manager.scan()
     available = manager.available()
     missing = [name for name in wanted if not available.get(name)]
     if missing:

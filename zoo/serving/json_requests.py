@@ -16,6 +16,7 @@ _FLOATS = ("float32", "float64")
 _JSON_KINDS = {str: "String", list: "Array", dict: "Object", type(None): "Null"}
 _JSON_KINDS |= {int: "Number", float: "Number"}
 _SPACE = re.compile(r"[ \t\r\n]*")
+_MOST_LEVELS = 31  # numpy 1 has 32 axes at most, and rows are stacked
 
 
 def parse_json(body):
@@ -150,6 +151,8 @@ def _tensor(value, dtype):
         if not first:
             break
         first = first[0]
+    if len(shape) > _MOST_LEVELS:
+        raise invalid(f"Encountered list of {len(shape)} levels, expected at most {_MOST_LEVELS}")
     flat = []
     _flatten(value, 0, shape, dtype, flat)
     array = np.empty(len(flat), object if dtype == "string" else dtype)
@@ -259,5 +262,8 @@ def shown(value):
 
 def _json(value):
     """JSON for a message, cut off at 256 characters."""
-    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else repr(value)
-    return text[:256].encode("utf-8", "replace").decode()
+    try:
+        text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # it could just be read
+        return "of many levels"
+    return text[:256]

@@ -48,7 +48,7 @@ class Wanted:
 
 
 class Version:
-    """One version of a model: its state, and the SavedModel while it is loaded."""
+    """One version of a model: its state, the SavedModel while it is loaded, and who holds that."""
 
     def __init__(self, fingerprint):
         self.fingerprint = fingerprint
@@ -82,17 +82,16 @@ class Manager:
         self._wanted = wanted
         self._versions = {}
         self._scanning = threading.Lock()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
-    def scan(self, wanted=None):
-        """Look at the folder: load what is new, unload what is gone or replaced.
-
-        Args:
-            wanted: {model name: `Wanted`}, to be served from now on instead of what was.
-        """
+    def follow(self, wanted):
+        """Serve something else from the next scan on: `wanted` as in the constructor."""
         with self._scanning:
-            if wanted is not None:
-                self._wanted = wanted
+            self._wanted = wanted
+
+    def scan(self):
+        """Look at the folder: load what is new, unload what is gone or replaced."""
+        with self._scanning:
             found = models(self._folder)
             found = {name: path for name, path in found.items() if self._wants(name)}
             for name in sorted(self._versions.keys() | found.keys()):
@@ -105,7 +104,7 @@ class Manager:
 
     def _update(self, name, aspired):
         """Bring one model to the versions it should have, {number: path}."""
-        with self._changed:
+        with self._lock:
             self._versions.setdefault(name, {})
         for number, path in aspired.items():
             fingerprint = _fingerprint(path)
@@ -120,7 +119,7 @@ class Manager:
 
     def _load(self, name, number, path, fingerprint):
         entry = Version(fingerprint)
-        with self._changed:
+        with self._lock:
             self._versions[name] = {**self._versions[name], number: entry}
         log.info("loading %s version %d", name, number)
         try:
@@ -130,8 +129,8 @@ class Manager:
             entry.state = END
             log.error("refused %s version %d: %s", name, number, entry.error)
             return
-        with self._changed:
-            entry.model, entry.state = model, AVAILABLE
+        with self._lock:
+            entry.model, entry.state, entry.users = model, AVAILABLE, 1  # the manager's own
         log.info("serving %s version %d", name, number)
 
     def _open(self, path):
@@ -150,11 +149,19 @@ class Manager:
 
     def _unload(self, name, number):
         entry = self._versions[name][number]
-        with self._changed:
+        with self._lock:
             entry.state = UNLOADING
-            self._changed.wait_for(lambda: entry.users == 0)
-            model, entry.model, entry.state = entry.model, None, END
+        self._release(name, number, entry)
+
+    def _release(self, name, number, entry):
+        """One holds it no more; the last one to leave closes it, and nobody waits for that."""
+        with self._lock:
+            entry.users -= 1
+            if entry.users:
+                return
+            model, entry.model = entry.model, None
         model.close()
+        entry.state = END
         log.info("unloaded %s version %d", name, number)
 
     @contextlib.contextmanager
@@ -164,15 +171,13 @@ class Manager:
         Raises:
             RequestError: there is none.
         """
-        with self._changed:
+        with self._lock:
             number, entry = self._find(spec)
             entry.users += 1
         try:
             yield number, entry.model
         finally:
-            with self._changed:
-                entry.users -= 1
-                self._changed.notify_all()
+            self._release(spec.name, number, entry)
 
     def _find(self, spec):
         if not spec.name:
@@ -216,27 +221,37 @@ class Manager:
 
     def available(self):
         """{model name: [versions that are served]}."""
-        with self._changed:
+        with self._lock:
             return {
                 name: [n for n in sorted(entries) if entries[n].state == AVAILABLE]
                 for name, entries in sorted(self._versions.items())
             }
 
-    def close(self):
-        """Unload everything, when the last requests have gone."""
-        with self._scanning:
+    def close(self, seconds):
+        """Unload everything, each version when its last request has gone.
+
+        Args:
+            seconds: to wait for a look at the folder that is under way.
+
+        Returns:
+            Whether that has ended; else nothing was done.
+        """
+        if not self._scanning.acquire(timeout=seconds):
+            return False
+        try:
+            self._wanted = {}  # nor does a look that comes late load anything
             for name, numbers in self.available().items():
                 for number in numbers:
                     self._unload(name, number)
+        finally:
+            self._scanning.release()
+        return True
 
 
 def _fingerprint(path):
-    """What changes when a version is written again, so that a refused one is tried again."""
-    file = path / "saved_model.pb"
-    if not file.is_file():
-        return None
-    status = file.stat()
-    return status.st_mtime_ns, status.st_size
+    """What changes when any file of a version is written, so that a refused one is tried again."""
+    files = ((str(file.relative_to(path)), file.lstat()) for file in path.rglob("*"))
+    return sorted((name, status.st_mtime_ns, status.st_size) for name, status in files)
 
 
 def _as_request_error(error):

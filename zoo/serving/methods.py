@@ -25,7 +25,7 @@ def predict(model, signature, inputs, outputs, timeout):
         RequestError: it does not fit, or fails.
     """
     signature = signature or DEFAULT_SIGNATURE
-    if signature not in model.signatures:
+    if signature not in model.served_names():
         raise RequestError(
             Code.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.'
         )

@@ -32,6 +32,9 @@ class SavedModel:
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads[0], inter_op_parallelism_threads=threads[1]
         )
+        # Else all sessions share the threads of the first: one op that takes long would keep the
+        # other models from answering, and a new version from being loaded.
+        config.use_per_session_threads = True
         # The process of an export may have seen a GPU; the server that this stands for has none.
         config.device_count["GPU"] = 0
         self._graph = tf.Graph()

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import os
 import pathlib
 import signal
 import socket
+import time
 
 from zoo.serving.config import MODELS_CONFIG
 from zoo.serving.errors import RequestError
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 
 async def serve(settings, announce=print):
     """Serve until SIGINT or SIGTERM; then answer what has been asked, and stop.
+
+    It ends the process, with exit status 1, if an op of TensorFlow or the loading of a version goes
+    on beyond `settings.grace`: nothing else can.
 
     Args:
         settings: `Settings`.
@@ -39,6 +44,7 @@ async def _serve_on(rest_socket, settings, announce):
     import grpc.aio
 
     gate = Gate(settings.threads, settings.queue, settings.timeout)
+    last = _written(settings.folder)  # before it is read: what is written meanwhile is not missed
     manager = Manager(settings.folder, settings.op_threads, _wanted(settings.folder))
     await asyncio.to_thread(manager.scan)
     options = [
@@ -57,15 +63,18 @@ async def _serve_on(rest_socket, settings, announce):
         while not rest_server.started:
             await asyncio.sleep(0.01)
         _announce(announce, settings, manager, rest_socket.getsockname()[1], grpc_port)
-        watching = asyncio.create_task(_watch(manager, settings))
+        watching = asyncio.create_task(_watch(manager, settings, last))
         await stopped.wait()
+        end = time.monotonic() + settings.grace
         announce("stopping: no new requests, those under way are answered")
         watching.cancel()
         rest_server.should_exit = True
         await asyncio.gather(serving, grpc_server.stop(settings.grace))
         await asyncio.gather(watching, return_exceptions=True)
-    await asyncio.to_thread(gate.close)
-    await asyncio.to_thread(manager.close)
+    for part in (gate, manager):
+        if not await asyncio.to_thread(part.close, max(0.0, end - time.monotonic())):
+            announce(f"stopped: something went on for more than {settings.grace} s")
+            os._exit(1)
 
 
 def _rest_server(app, settings):
@@ -82,34 +91,64 @@ def _rest_server(app, settings):
         access_log=False,
         lifespan="off",
         server_header=False,
+        http=_impatient_protocol(settings.timeout),
         limit_concurrency=settings.connections,
         timeout_graceful_shutdown=int(settings.grace),
     )
     return Server(config)
 
 
-async def _watch(manager, settings):
-    """Look at the folder again and again."""
-    config = pathlib.Path(settings.folder, MODELS_CONFIG)
-    last = _written(config)
+def _impatient_protocol(seconds):
+    """Uvicorn's HTTP/1.1, which hangs up where the head of the next request takes too long."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Protocol(H11Protocol):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            self._patience = self.loop.call_later(seconds, self._hang_up, None)
+
+        def on_response_complete(self):
+            self._patience.cancel()
+            self._patience = self.loop.call_later(seconds, self._hang_up, self.cycle)
+            super().on_response_complete()
+
+        def connection_lost(self, error):
+            self._patience.cancel()
+            super().connection_lost(error)
+
+        def _hang_up(self, last):
+            if self.cycle is last:  # else a request has come since
+                self.transport.close()
+
+    return Protocol
+
+
+async def _watch(manager, settings, last):
+    """Look at the folder again and again; `last` is when its models.config was written."""
     while True:
         await asyncio.sleep(settings.poll)
-        wanted = None
-        if _written(config) != last:
-            last = _written(config)
-            try:
-                wanted = _wanted(settings.folder)
-            except (ValueError, RequestError, OSError) as error:
-                log.error("%s is not followed: %s", config, error)
-        try:
-            await asyncio.to_thread(manager.scan, wanted)
-        except OSError as error:  # a folder that is being moved: the next look may find it
-            log.error("cannot look at %s: %s", settings.folder, error)
+        last = await asyncio.to_thread(_look, manager, settings.folder, last)
 
 
-def _written(file):
+def _look(manager, folder, last):
+    """Follow models.config, if it is another since `last`, and scan; when it was written."""
+    written = _written(folder)
+    try:
+        if written != last:
+            manager.follow(_wanted(folder))
+    except (ValueError, RequestError, OSError) as error:
+        log.error("%s of %s is not followed: %s", MODELS_CONFIG, folder, error)
+    try:
+        manager.scan()
+    except OSError as error:  # a folder that is being moved: the next look may find it
+        log.error("cannot look at %s: %s", folder, error)
+    return written
+
+
+def _written(folder):
+    """When the models.config of a folder was written, None if there is none."""
     with contextlib.suppress(OSError):
-        return file.stat().st_mtime_ns
+        return pathlib.Path(folder, MODELS_CONFIG).stat().st_mtime_ns
     return None
 
 

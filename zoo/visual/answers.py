@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo import tasks
+from zoo.text import ChatTemplate
 from zoo.visual.tokens import visible
 
 _MOST = 8  # entries of a list of probabilities
@@ -181,6 +182,21 @@ def _(task: tasks.TextGenerator, texts):
         for names, row in zip(map(task.tokenizer.spell, best), shares, strict=True)
     )
     return Answer("Next token", following[-1], texts, following)
+
+
+@fields_of.register
+def _(task: tasks.AnswerScorer):
+    template = ChatTemplate()
+    return [
+        Field("Prompt, spelled as in training", template.prompt("How do I turn on the light?")),
+        Field("Answer, as it stands behind the prompt", template.answer("Press the switch.")),
+    ]
+
+
+@answer_of.register
+def _(task: tasks.AnswerScorer, texts):
+    (score,) = task([texts[0]], [texts[1]])
+    return Answer("Score, made at the last token", [Line(f"{score:.4f}")], texts)
 
 
 def _share(text, share):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.models import GPTConfig
 from zoo.visual.answers import answer_of, fields_of
 from zoo.visual.tokens import shortened, visible
 
@@ -48,10 +49,15 @@ class Explorer:
 
     def form(self):
         """What the page asks for: a dict for JSON."""
+        config = self.task.model.config
+        is_gpt = isinstance(config, GPTConfig)
         return {
             "task": type(self.task).__name__,
             "parameters": self.task.model.count_params(),
             "fields": [field._asdict() for field in self.fields],
+            # What queries and keys are made of beside x W.
+            "bias": not is_gpt or config.use_bias,
+            "rotary": is_gpt and config.positions == "rotary",
         }
 
     def look(self, texts):

@@ -11,14 +11,18 @@ from pathlib import Path
 
 _SCRIPTS = ("numbers.js", "maps.js", "steps.js", "page.js")
 
+# What is chosen on the page.
+VIEW = ("kind", "layer", "head", "query", "step")
 
-def page(form, look=None):
+
+def page(form, look=None, view=None):
     """The page.
 
     Args:
         form: what `Explorer.form` gave.
         look: what `Explorer.look` gave, for a page that stands alone; None: the page asks its
             server.
+        view: what of a look is chosen at first, numbers from 0 for some of VIEW; None: the first.
 
     Returns:
         str of HTML. Its own policy allows its own script and style alone, by their hashes.
@@ -32,7 +36,7 @@ def page(form, look=None):
     parts = {
         "POLICY": policy,
         "STYLE": style,
-        "DATA": as_script_data({"form": form, "look": look}),
+        "DATA": as_script_data({"form": form, "look": look, "view": view}),
         "SCRIPT": script,
     }
     # In one pass: a text that spells one of these marks stays text.

@@ -7,7 +7,7 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
-from zoo.visual.page_file import page
+from zoo.visual.page_file import VIEW, page
 
 _MOST_BYTES = 65536  # of a request's body
 _HEADERS = {
@@ -43,6 +43,7 @@ class PageServer(http.server.ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 64  # connections that wait; of more than the usual 5 some would be reset
 
     def __init__(self, explorer, host="127.0.0.1", port=8700):
         if ":" in host:
@@ -82,6 +83,14 @@ def _is_address(host):
     return True
 
 
+def _is_view(view):
+    return (
+        isinstance(view, dict)
+        and set(view) <= set(VIEW)
+        and all(type(number) is int and number >= 0 for number in view.values())
+    )
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     timeout = 20  # seconds that a sender may be silent
     server_version, sys_version = "zoo.visual", ""
@@ -103,7 +112,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         explorer = self.server.explorer
         try:
-            texts = self._question()
+            texts, view = self._question()
             with self.server.one_at_a_time:
                 look = explorer.look(texts)
         except ValueError as error:
@@ -114,11 +123,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if self.path == "/look":
                 self._answer(200, "application/json", json.dumps(look))
             else:
-                html = page(explorer.form(), look)
+                html = page(explorer.form(), look, view)
                 self._answer(200, "text/html; charset=utf-8", html, "attention.html")
 
     def _question(self):
-        """The texts of a request's body."""
+        """The texts and the view, or None, of a request's body."""
         if self.headers.get_content_type() != "application/json":
             raise ValueError("Content-Type must be application/json")
         length = self.headers.get("Content-Length", "")
@@ -128,9 +137,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             question = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError) as error:
             raise ValueError("the body must be JSON") from error
-        if not isinstance(question, dict) or set(question) != {"texts"}:
-            raise ValueError('the body must be {"texts": [...]}')
-        return question["texts"]
+        if not isinstance(question, dict) or not {"texts"} <= set(question) <= {"texts", "view"}:
+            raise ValueError('the body must be {"texts": [...]}, with "view" or without')
+        view = question.get("view")
+        if view is not None and not _is_view(view):
+            raise ValueError(f"view must have whole numbers, 0 or more, for {', '.join(VIEW)}")
+        return question["texts"], view
 
     def _is_for_us(self):
         """Whether the request names this server; says so if not."""

@@ -7,18 +7,23 @@ const at = (id) => document.getElementById(id);
 // What is looked at. `query` is chosen; `hovered` is the word under the pointer, or null.
 const chosen = { look: null, attention: [], kind: 0, layer: 0, head: 0, query: 0, hovered: null, step: 0 };
 
+// Whether the server works on a question: one at a time.
+let busy = false;
+
 function current() {
   const attention = chosen.attention[chosen.kind];
   const query = chosen.hovered === null ? chosen.query : chosen.hovered;
-  return { attention, query, head: attention.head(chosen.layer, chosen.head) };
+  return { attention, query, head: attention.head(chosen.layer, chosen.head), form: data.form };
 }
 
 function start() {
-  const { form, look } = data;
-  at("about").textContent = `A ${form.task} of ${form.parameters.toLocaleString("en")} parameters.`;
+  const { form, look, view } = data;
+  at("about").textContent = `${form.task} of ${form.parameters.toLocaleString("en")} parameters.`;
   at("fields").replaceChildren(...form.fields.map((field, i) => {
-    const box = element("textarea", { rows: 2, value: look ? look.texts[i] : field.example,
-      maxLength: 2000, required: !field.optional, readOnly: Boolean(look), spellcheck: false, dir: "auto" });
+    const value = look ? look.texts[i] : field.example;
+    const rows = Math.max(2, Math.min(8, value.split("\n").length));
+    const box = element("textarea", { rows, value, maxLength: 2000, required: !field.optional,
+      readOnly: Boolean(look), spellcheck: false, dir: "auto" });
     const hidden = Boolean(look) && !look.texts[i];
     return element("label", { className: "field", hidden }, field.label, box);
   }));
@@ -30,6 +35,7 @@ function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chosen.look && showHeads());
   if (look) {
     document.querySelector("#ask .buttons").remove();
+    Object.assign(chosen, view);
     show(look);
   } else {
     at("ask").addEventListener("submit", ask);
@@ -48,11 +54,11 @@ function enterAsks() {
   });
 }
 
-async function post(path, texts) {
+async function post(path, question) {
   const answer = await fetch(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ texts }),
+    body: JSON.stringify(question),
   });
   if (!answer.ok) {
     const { error } = await answer.json();
@@ -63,9 +69,10 @@ async function post(path, texts) {
 
 // Say that something is going on, do it, and say what went wrong.
 async function working(message, work) {
+  if (busy) return;
+  setBusy(true);
   at("error").textContent = "";
   at("status").textContent = message;
-  at("look").disabled = at("save").disabled = true;
   try {
     await work();
     at("status").textContent = "";
@@ -73,8 +80,13 @@ async function working(message, work) {
     at("status").textContent = "";
     at("error").textContent = error instanceof TypeError ? "The server does not answer." : error.message;
   }
-  at("look").disabled = false;
-  at("save").disabled = chosen.look === null;
+  setBusy(false);
+}
+
+function setBusy(is) {
+  busy = is;
+  // Not `disabled`, which would take the focus from a button just pressed.
+  for (const id of ["look", "save"]) at(id).setAttribute("aria-disabled", String(is));
 }
 
 function texts() {
@@ -83,12 +95,17 @@ function texts() {
 
 function ask(event) {
   event.preventDefault();
-  working("The model reads \u2026", async () => show(await (await post("/look", texts())).json()));
+  working("The model reads \u2026", async () => {
+    show(await (await post("/look", { texts: texts() })).json());
+    at("save").disabled = false;
+  });
 }
 
 function save() {
+  const { look, kind, layer, head, query, step } = chosen;
   working("Saving \u2026", async () => {
-    const file = await (await post("/page", chosen.look.texts)).blob();
+    const question = { texts: look.texts, view: { kind, layer, head, query, step } };
+    const file = await (await post("/page", question)).blob();
     const link = element("a", { href: URL.createObjectURL(file), download: "attention.html" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -167,7 +184,8 @@ function hover(query) {
 
 // What the word in view attends to, by itself, in the map and in the steps.
 function showQuery() {
-  const { attention, head, query } = current();
+  const here = current();
+  const { attention, head, query } = here;
   const name = attention.queries[query];
   const next = attention.following[query];
   const before = next ? [", before it says ", word(next), ","] : [];
@@ -180,12 +198,12 @@ function showQuery() {
     item.style.setProperty("--weight", (0.58 * Math.sqrt(weight)).toFixed(3));
     return item;
   }));
-  const best = bestFirst({ head, query }).slice(0, 3);
+  const best = bestFirst(here).slice(0, 3);
   const parts = best.flatMap((s, i) => [i ? ", " : "", word(attention.keys[s]), ` ${percent(head.weights[query][s])}`]);
   at("summary").replaceChildren(word(name), " attends most to ", ...parts, ".");
   showFollowing(attention, query);
   showMap();
-  showStep(at("step"), chosen.step, { attention, head, query });
+  showStep(at("step"), chosen.step, here);
 }
 
 function showFollowing(attention, query) {
@@ -220,7 +238,7 @@ function goToChosenStep(step) {
 }
 
 function updateStep() {
-  // Not `disabled`, which would take the focus from a button just pressed.
+  // As in setBusy.
   at("back").setAttribute("aria-disabled", String(chosen.step === 0));
   at("forth").setAttribute("aria-disabled", String(chosen.step === STEPS.length - 1));
   showStep(at("step"), chosen.step, current());

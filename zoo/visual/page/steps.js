@@ -11,7 +11,8 @@ const STEPS = [
   ["Weighted sum", stepSum],
 ];
 
-// What the steps of one word need. here: attention, head (its matrices), query (the word's number).
+// What the steps of one word need. here: attention, head (its matrices), query (the word's number),
+// form (what is known of the model).
 function showStep(box, number, here) {
   const [name, show] = STEPS[number];
   box.replaceChildren(element("h3", { id: "step-title" }, `${number + 1}. ${name}`), ...show(here));
@@ -29,12 +30,27 @@ function formula(text) {
   return element("p", { className: "formula" }, text);
 }
 
+// What makes the vectors of a head, with the bias of a model that has biases.
+function projected({ form }, letter) {
+  return form.bias ? `x W^${letter} + b^${letter}` : `x W^${letter}`;
+}
+
+// Queries and keys of a model with rotary positions: "RoFormer", 3.2.2.
+function turned({ form }, projection) {
+  return form.rotary ? `R (${projection})` : projection;
+}
+
+function aboutTurns({ form }) {
+  return form.rotary
+    ? " R turns pairs of its numbers by angles that grow with the word's position." : "";
+}
+
 function stepQuery(here) {
   const { attention, head, query } = here;
   return [
     explain("What ", word(token(here)), " looks for: its vector times this head's W^Q gives its query, ",
-      `${attention.size} numbers.`),
-    formula("q = x W^Q"),
+      `${attention.size} numbers.`, aboutTurns(here)),
+    formula(`q = ${turned(here, projected(here, "Q"))}`),
     vectors("The query", [[token(here), head.query[query]]], attention.size),
   ];
 }
@@ -43,8 +59,8 @@ function stepKey(here) {
   const { attention, head } = here;
   return [
     explain("What each word has to offer: its vector times W^K gives its key, ",
-      "as long as the query so that the two can be multiplied."),
-    formula("k = x W^K"),
+      "as long as the query so that the two can be multiplied.", aboutTurns(here)),
+    formula(`k = ${turned(here, projected(here, "K"))}`),
     vectors("The keys", attention.keys.map((key, s) => [key, head.key[s]]), attention.size),
   ];
 }
@@ -53,7 +69,7 @@ function stepValue(here) {
   const { attention, head } = here;
   return [
     explain("What each word hands over if it is attended to: its vector times W^V gives its value."),
-    formula("v = x W^V"),
+    formula(`v = ${projected(here, "V")}`),
     vectors("The values", attention.keys.map((key, s) => [key, head.value[s]]), attention.size),
   ];
 }
