@@ -117,3 +117,13 @@ def test_folders_with_several_are_read_written_and_generate_the_same(tmp_path):
     again = TextGenerator.from_pretrained(tmp_path / "ours")
     assert again.options.end_ids == made.options.end_ids
     assert isinstance(again.model, GPT)
+
+
+def test_a_folder_that_says_nothing_of_ends_has_none(tmp_path):
+    assert checkpoints.end_ids(tmp_path) == ()  # as that of an original GPT-2
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    assert checkpoints.end_ids(tmp_path) == ()
+    (tmp_path / "config.json").write_text('{"eos_token_id": 2}', encoding="utf-8")
+    assert checkpoints.end_ids(tmp_path) == (2,)
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id": [2, 5]}', encoding="utf-8")
+    assert checkpoints.end_ids(tmp_path) == (2, 5)

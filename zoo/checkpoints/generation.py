@@ -103,13 +103,14 @@ class GenerationSettings:
 
 
 def end_ids(folder):
-    """The ids that end a text of a folder's model, a tuple: Llama 3 has several.
+    """The ids that end a text of a folder's model, a tuple: Llama 3 has several; () where nothing
+    is said of them, as beside an original GPT-2.
 
     Raises:
-        FileNotFoundError, ValueError: `config.json` is missing or damaged.
+        ValueError: a file is damaged.
     """
     for name in (_FILE, CONFIG_FILE):
-        if (Path(folder) / name).is_file() or name == CONFIG_FILE:
+        if (Path(folder) / name).is_file():
             found = read_json(folder, name).get("eos_token_id")
             if found is not None:
                 return tuple(found) if isinstance(found, list) else (found,)

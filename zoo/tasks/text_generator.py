@@ -259,8 +259,8 @@ class TextGenerator(Task):
             self.model.write_pretrained(temporary)
             self.tokenizer.write_pretrained(temporary)
             if self.options.end_ids:
-                ends = [self.continuation.end_id, *self.options.end_ids]
-                checkpoints.write_end_ids(temporary, ends)
+                own = [] if self.tokenizer.end_id is None else [self.tokenizer.end_id]
+                checkpoints.write_end_ids(temporary, [*own, *self.options.end_ids])
 
     def export(self, folder, **options):
         """Write a SavedModel that TF Serving runs: tokenizer, loop and cache are in the graph.
