@@ -57,6 +57,12 @@ class Train:
     vocab_size: int = option(700, "pieces of the joint vocabulary")
     vocab_type: str = option("bpe", "SentencePiece model", choices=("bpe", "unigram"))
     split_digits: bool = option(True, "every digit is a piece of its own")
+    segmentations: int = option(
+        1, "times that the training text is cut into pieces; above 1, each at random (BPE-dropout)"
+    )
+    segmentation_alpha: float = option(
+        0.1, "share of merges left out then (BPE), or power of the probabilities (unigram)"
+    )
     dropout: float = option(0.0, "rate on embeddings and sublayers")
     attention_dropout: float = option(0.0, "rate on attention weights")
     activation_dropout: float = option(0.0, "rate inside feed-forward networks")
@@ -113,6 +119,8 @@ def train(settings):
     """Train a model with fit(); the same command goes on after a stop."""
     import zoo
 
+    if settings.segmentations < 1:
+        raise ValueError(f"--segmentations must be at least 1, got {settings.segmentations}")
     begin(settings)
     with open_run(settings) as folder:
         if is_trained(folder, "task"):
@@ -140,9 +148,15 @@ def make_batches(settings, folder, files, translator):
     """Batches to train on, and the dev set's to watch."""
     import zoo
 
+    tokenizers = drawn = translator.source_tokenizer, translator.target_tokenizer
+    if settings.segmentations > 1:
+        drawn = [
+            zoo.text.SubwordRegularization(each, settings.segmentation_alpha, 2 * settings.seed + n)
+            for n, each in enumerate(tokenizers)
+        ]
     special_ids = translator.source_tokenizer.special_ids
     batches = zoo.text.PairBatches(
-        *id_arrays(folder, "train", files, translator),
+        *id_arrays(folder, "train", files, drawn, settings.segmentations),
         special_ids,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
@@ -150,7 +164,7 @@ def make_batches(settings, folder, files, translator):
         accumulate=settings.accumulate,
     )
     dev_batches = zoo.text.EvaluationBatches(
-        *id_arrays(folder, "dev", files, translator), special_ids, max_tokens=settings.max_tokens
+        *id_arrays(folder, "dev", files, tokenizers), special_ids, max_tokens=settings.max_tokens
     )
     return batches, dev_batches
 
@@ -243,17 +257,17 @@ def pretrained_translator(name):
     return zoo.tasks.Translator.from_pretrained(name)
 
 
-def id_arrays(folder, split, files, translator):
-    """Source and target of a split as memory-mapped ids, made on the first call."""
+def id_arrays(folder, split, files, tokenizers, copies=1):
+    """Source and target of a split as memory-mapped ids, made on the first call; each text is
+    encoded `copies` times."""
     import zoo
 
-    tokenizers = translator.source_tokenizer, translator.target_tokenizer
     texts = None
     for side, tokenizer in enumerate(tokenizers):
         arrays = folder / "ids" / f"{split}.{('source', 'target')[side]}"
         if not arrays.exists():
             texts = texts or zoo.text.read_parallel(*files[split])
-            zoo.text.write_ids(arrays, texts[side], tokenizer)
+            zoo.text.write_ids(arrays, texts[side] * copies, tokenizer)
         yield zoo.text.open_ids(arrays, tokenizer)
 
 

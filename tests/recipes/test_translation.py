@@ -9,6 +9,7 @@ import pytest
 from recipes import translation
 from recipes.cli import run
 
+SIDES = ("source", "target")
 PAIRS = [(f"{a} {b}", f"{b.upper()} {a.upper()}") for a in "cdfg" for b in ("mno", "pq", "rst")]
 SMALL = [
     "--encoder-layers",
@@ -31,7 +32,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts")
-    for side, name in enumerate(("source", "target")):
+    for side, name in enumerate(SIDES):
         text = "".join(f"{pair[side]}\n" for pair in PAIRS)
         (folder / name).write_text(text, encoding="utf-8")
     return [str(folder / "source"), str(folder / "target")]
@@ -95,6 +96,19 @@ def test_r_drop_passes_twice_over_every_pair(trained, files, tmp_path):
     assert all(
         0 < entry["val_loss"] < entry["loss"] for entry in found
     )  # no dropout, no divergence
+
+
+def test_each_pair_is_cut_into_pieces_several_times(trained, files, tmp_path):
+    data = ["--train", *files, "--dev", *files]
+    run = tmp_path / "run"
+    command("train", "--run", run, *data, *SMALL, "--segmentations", 3)
+
+    def counts(folder, split):
+        arrays = [folder / "ids" / f"{split}.{side}" / "arrays.json" for side in SIDES]
+        return [json.loads(file.read_text())["sequences"] for file in arrays]
+
+    assert counts(run, "train") == [3 * n for n in counts(trained, "train")]
+    assert counts(run, "dev") == counts(trained, "dev")
 
 
 def test_what_is_trained_is_not_trained_again(trained, files, capsys):

@@ -49,6 +49,7 @@ from zoo.text.sentence_pairs import PairRows, SentencePairs
 from zoo.text.sentencepiece_tokenizer import SentencePieceTokenizer
 from zoo.text.special_ids import SpecialIds
 from zoo.text.streams import to_tf_data
+from zoo.text.subword_regularization import SubwordRegularization
 from zoo.text.token_stream import PackedRows, TokenStream
 from zoo.text.twice import Twice
 from zoo.text.vocabulary import train_byte_bpe, train_sentencepiece, train_wordpiece
@@ -103,6 +104,7 @@ __all__ = [
     "TokenLabels",
     "TokenMasking",
     "TokenStream",
+    "SubwordRegularization",
     "Twice",
     "WindowRule",
     "Windows",

@@ -76,12 +76,30 @@ class SentencePieceTokenizer:
         Raises:
             ValueError: `texts` is one str, or an entry is not a str of valid Unicode.
         """
-        if isinstance(texts, (str, bytes)):
-            raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
-        texts = list(texts)
-        for row, text in enumerate(texts):
-            check_text(text, row)
-        return self._processor.encode(texts)
+        return self._processor.encode(_checked(texts))
+
+    def sample(self, texts, alpha, seeds):
+        """Draw one of the segmentations of each text; see `SubwordRegularization`.
+
+        Args:
+            texts: list of B str.
+            alpha: probability that a merge is left out (BPE), or power of the segmentations'
+                probabilities (unigram).
+            seeds: B int from 0 to 2**32 - 1; a text's ids depend on it and its seed alone.
+
+        Returns:
+            List of B lists of int, which `decode` turns into the same text as `encode`'s.
+
+        Raises:
+            ValueError: as `encode`.
+        """
+        rows = []
+        for text, seed in zip(_checked(texts), seeds, strict=True):
+            sentencepiece.set_random_generator_seed(seed)
+            rows.append(
+                self._processor.encode(text, enable_sampling=True, alpha=alpha, nbest_size=-1)
+            )
+        return rows
 
     def encode_batch(self, texts, max_length=None):
         """Turn texts into one array for a model's encoder; `graph().encode` gives the same.
@@ -182,6 +200,16 @@ class SentencePieceTokenizer:
             return cls((folder / _MODEL_FILE).read_bytes(), special_ids)
 
         return read_tokenizer(folder, cls, _SETTINGS_FILE, build)
+
+
+def _checked(texts):
+    """A list of str of valid Unicode, or a ValueError."""
+    if isinstance(texts, (str, bytes)):
+        raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
+    texts = list(texts)
+    for row, text in enumerate(texts):
+        check_text(text, row)
+    return texts
 
 
 def _check_max_length(max_length):
