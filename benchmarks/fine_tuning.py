@@ -39,12 +39,14 @@ class Task:
         return read_examples(file, self.kind, self.columns, self.format)
 
     def score(self, gold, predicted):
-        """dict of float; labels, tags or numbers as `read` gives them."""
+        """dict of float; labels, tags, numbers or lists of answers as `read` gives them."""
         if self.kind == "regression":
             return metrics.regression(gold, predicted)
         if self.kind == "tagging":
             is_iob2 = metrics.is_iob2({tag for tags in gold for tag in tags})
             return (metrics.entities if is_iob2 else metrics.words)(gold, predicted)
+        if self.kind == "qa":
+            return metrics.qa(gold, predicted)
         return metrics.classification(gold, predicted, self.positive)
 
 
@@ -57,6 +59,7 @@ TASKS = {
     "trec": Task("classification", "accuracy", format="trec"),
     "ewt": Task("tagging", "accuracy"),  # UD English-EWT, UPOS
     "wnut17": Task("tagging", "f1"),
+    "squad": Task("qa", "f1"),
 }
 
 

@@ -11,12 +11,27 @@ import numpy as np
 import torch
 import transformers
 
+from benchmarks.fine_tuning_questions import Questioned
 from recipes.data.labelled import label_ids, label_names
 
 IGNORED = -100  # what the library's losses skip
 
 
-class Labelled:
+class OneRowEach:
+    """What texts and words have in common: a row is an example, and there is one sort of logits."""
+
+    label_fields = ("labels",)
+
+    def logits(self, output):
+        """Logits (B, L) or (B, T, L) as an array."""
+        return output.logits.float().numpy()
+
+    def gather(self, rows, answers):
+        """Answers to the examples from those to their rows."""
+        return answers
+
+
+class Labelled(OneRowEach):
     """Texts or pairs with a class or a number each.
 
     Args:
@@ -49,7 +64,7 @@ class Labelled:
         return examples.labels
 
 
-class Tagged:
+class Tagged(OneRowEach):
     """Words with a tag each; the first piece of a word has its tag.
 
     Args:
@@ -90,6 +105,9 @@ class Tagged:
         return examples.tags
 
 
+KINDS = {"tagging": Tagged, "qa": Questioned}
+
+
 class FineTuning:
     """One task, fine-tuned anew for each seed.
 
@@ -102,7 +120,7 @@ class FineTuning:
     def __init__(self, task, train, dev, options):
         self.task, self.options = task, options
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(options.pretrained)
-        self.kind = (Tagged if task.kind == "tagging" else Labelled)(train, dev, task)
+        self.kind = KINDS.get(task.kind, Labelled)(train, dev, task)
         self.gold = self.kind.gold(dev)
         self.train_rows, self.dev_rows = (
             self.kind.encode(self.tokenizer, rows, options.max_length) for rows in (train, dev)
@@ -167,27 +185,29 @@ class FineTuning:
         return sum(losses) / len(losses)
 
     def predict(self, model):
-        """The answer to each row of dev, in its order; rows of like length go together."""
+        """The answer to each example of dev, in its order; rows of like length go together."""
         model.eval()
         order = sorted(range(len(self.dev_rows)), key=lambda i: len(self.dev_rows[i]["input_ids"]))
         answers = [None] * len(order)
         for members in _chunks(order, 2 * self.options.batch_size):
             rows = [self.dev_rows[i] for i in members]
             with torch.inference_mode(), self._autocast():
-                logits = model(**self._batch(rows)).logits.float()
-            for i, row, found in zip(members, rows, logits.numpy(), strict=True):
+                logits = self.kind.logits(model(**self._batch(rows)))
+            for i, row, found in zip(members, rows, logits, strict=True):
                 answers[i] = self.kind.read(found, row)
-        return answers
+        return self.kind.gather(self.dev_rows, answers)
 
     def _batch(self, rows):
         """Tensors (B, T) of rows, as wide as the longest; labels (B,) or (B, T)."""
         given = [{name: row[name] for name in self.tokenizer.model_input_names} for row in rows]
-        batch = self.tokenizer.pad(given, return_tensors="pt")
-        labels = [row["labels"] for row in rows]
-        if isinstance(labels[0], list):
-            width = batch["input_ids"].shape[1]
-            labels = [row + [IGNORED] * (width - len(row)) for row in labels]
-        return {**batch, "labels": torch.from_numpy(np.array(labels))}
+        batch = dict(self.tokenizer.pad(given, return_tensors="pt"))
+        for field in self.kind.label_fields:
+            labels = [row[field] for row in rows]
+            if isinstance(labels[0], list):
+                width = batch["input_ids"].shape[1]
+                labels = [row + [IGNORED] * (width - len(row)) for row in labels]
+            batch[field] = torch.from_numpy(np.array(labels))
+        return batch
 
     def _autocast(self):
         low = self.options.precision != "float32"

@@ -17,7 +17,7 @@ from benchmarks import common
 from benchmarks.generation_peers import MOST_ROWS, NEW_TOKENS, SIZES, VOCAB_SIZE, make_folder
 
 PEERS = "benchmarks.generation_peers"
-TENSORFLOW, JAX = {"KERAS_BACKEND": "tensorflow"}, {"KERAS_BACKEND": "jax"}
+TENSORFLOW, JAX, TORCH = ({"KERAS_BACKEND": name} for name in ("tensorflow", "jax", "torch"))
 REFERENCE = "keras-hub (TensorFlow)"
 AUTO, XLA = {"jit_compile": "auto"}, {"jit_compile": True}
 HIGH, LOW = {"compute_type": "float32"}, {"compute_type": "int8"}
@@ -25,6 +25,7 @@ HIGH, LOW = {"compute_type": "float32"}, {"compute_type": "int8"}
 CONTESTANTS = {
     "zoo": ("zoo (TensorFlow)", "zoo", {}, TENSORFLOW),
     "zoo_jax": ("zoo (JAX)", "zoo", {}, JAX),
+    "zoo_torch": ("zoo (torch)", "zoo", {}, TORCH),
     "saved_model": ("zoo SavedModel (Python)", "saved_model", {}, {}),
     "loader": ("zoo SavedModel (C++)", "loader", {}, {}),
     "keras_hub": (REFERENCE, "keras_hub", AUTO, TENSORFLOW),

@@ -123,6 +123,10 @@ def zoo(folder, rows, threads):
 
     if keras.backend.backend() == "tensorflow":
         set_threads(threads)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
     generator = TextGenerator.from_pretrained(folder, options={"max_new_tokens": NEW_TOKENS})
     texts = prompts_of(folder, rows)[0]
 
