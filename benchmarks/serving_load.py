@@ -23,6 +23,7 @@ from zoo.serving.versions import models, versions
 THREADS = ((1, 1), (1, 0), (0, 0))  # within an op, between ops; 0: as many as cores
 ROWS = (1, 8, 32)
 CALLERS = (1, 2, 4, 8)
+PANELS = 4  # of the plot, side by side
 
 
 def typical_rows(folder, count):
@@ -126,10 +127,14 @@ def plot(results, file):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    wide = min(PANELS, len(results))
+    high = -(-len(results) // wide)
     figure, panels = plt.subplots(
-        1, len(results), figsize=(4.5 * len(results), 3.6), squeeze=False, layout="constrained"
+        high, wide, figsize=(3.8 * wide, 3.4 * high), squeeze=False, layout="constrained"
     )
-    for panel, (name, found) in zip(panels[0], results.items(), strict=True):
+    for panel in panels.flat[len(results) :]:
+        panel.set_axis_off()
+    for panel, (name, found) in zip(panels.flat, results.items(), strict=False):
         lines = found[str(THREADS[0])]
         for count, marker in zip(ROWS, "os^", strict=True):
             own = [line for line in lines if line["rows"] == count]

@@ -1,6 +1,7 @@
-"""Small exports of every task, random weights, to try servers with.
+"""Exports of every task to try servers with: small and of random weights, or of a real BERT's size.
 
     python -m benchmarks.serving_models FOLDER
+    python -m benchmarks.serving_models FOLDER --pretrained MINILM --names classification tagging
 
 writes FOLDER/NAME/1 for each. They answer nonsense, but their graphs are those of trained tasks.
 """
@@ -36,55 +37,84 @@ def translator():
     return Translator(model, tokenizer, max_source_length=23, length_offset=5)
 
 
-def _spread(model):
-    spread_labels(model, small_tokenizer().encode_batch(TEXTS, max_length=23).inputs)
-    return model
+class SmallBERT:
+    """Two blocks of random weights that read 23 tokens."""
+
+    max_length = 23
+    windows = {"max_length": 23, "max_question_length": 5, "stride": 7, "max_answer_length": 4}
+
+    def tokenizer(self):
+        return small_tokenizer()
+
+    def model(self, kind, **head):
+        model = small_model(kind, **head)
+        if head:
+            inputs = self.tokenizer().encode_batch(TEXTS, max_length=self.max_length).inputs
+            spread_labels(model, inputs)
+        return model
 
 
-def classifier(labels=("bad", "good", "mixed"), num_texts=1):
+class PretrainedBERT:
+    """The weights of a Hugging Face folder with fresh heads, 128 tokens (questions 384)."""
+
+    max_length = 128
+    windows = {}
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def tokenizer(self):
+        from zoo.text import WordPieceTokenizer
+
+        return WordPieceTokenizer.from_pretrained(self.folder)
+
+    def model(self, kind, **head):
+        return kind.from_pretrained(self.folder, **head)
+
+
+def classifier(bert, labels=("bad", "good", "mixed"), num_texts=1):
     from zoo.models import BERTClassifier
     from zoo.tasks import TextClassifier
 
-    model = _spread(small_model(BERTClassifier, num_labels=3))
+    model = bert.model(BERTClassifier, num_labels=3)
     labels = list(labels) if isinstance(labels, tuple) else labels
-    return TextClassifier(model, small_tokenizer(), labels, num_texts, max_length=23)
+    return TextClassifier(model, bert.tokenizer(), labels, num_texts, max_length=bert.max_length)
 
 
-def many_labels():
+def many_labels(bert):
     from zoo.tasks import ManyLabels
 
-    return classifier(ManyLabels(["a", "b", "c"], 0.5))
+    return classifier(bert, ManyLabels(["a", "b", "c"], 0.5))
 
 
-def tagger():
+def tagger(bert):
     from zoo.models import BERTTagger
     from zoo.tasks import TextTagger
 
     names = ["O", "B-X", "I-X", "B-Y"]
-    model = _spread(small_model(BERTTagger, num_labels=len(names)))
-    return TextTagger(model, small_tokenizer(), names, max_length=23)
+    model = bert.model(BERTTagger, num_labels=len(names))
+    return TextTagger(model, bert.tokenizer(), names, max_length=bert.max_length)
 
 
-def answerer():
+def answerer(bert):
     from zoo.models import BERTSpanSelector
     from zoo.tasks import QuestionAnswerer
 
-    sizes = {"max_length": 23, "max_question_length": 5, "stride": 7, "max_answer_length": 4}
-    return QuestionAnswerer(small_model(BERTSpanSelector), small_tokenizer(), **sizes)
+    return QuestionAnswerer(bert.model(BERTSpanSelector), bert.tokenizer(), **bert.windows)
 
 
-def embedder():
+def embedder(bert):
     from zoo.models import BERT
     from zoo.tasks import TextEmbedder
 
-    return TextEmbedder(small_model(BERT), small_tokenizer(), max_length=23)
+    return TextEmbedder(bert.model(BERT), bert.tokenizer(), max_length=bert.max_length)
 
 
-def mask_filler():
+def mask_filler(bert):
     from zoo.models import BERTPretrainer
     from zoo.tasks import MaskFiller
 
-    return MaskFiller(small_model(BERTPretrainer), small_tokenizer(), max_length=23)
+    return MaskFiller(bert.model(BERTPretrainer), bert.tokenizer(), max_length=bert.max_length)
 
 
 def scorer():
@@ -97,35 +127,44 @@ def scorer():
     return AnswerScorer(model, CharacterTokenizer(CHARACTERS, with_end=True))
 
 
-TASKS = {
-    "translation": translator,
+BERT_TASKS = {
     "classification": classifier,
-    "pairs": lambda: classifier(num_texts=2),
+    "pairs": lambda bert: classifier(bert, num_texts=2),
     "many_labels": many_labels,
     "tagging": tagger,
     "questions": answerer,
     "embedding": embedder,
     "masks": mask_filler,
-    "generation": small_generator,
-    "rewards": scorer,
 }
+OTHERS = {"translation": translator, "generation": small_generator, "rewards": scorer}
 
 
-def write_models(folder, names=tuple(TASKS)):
+NAMES = (*BERT_TASKS, *OTHERS)
+
+
+def make_task(name, bert=None):
+    """The task of a name; `bert` is a `PretrainedBERT`, None: a small one."""
+    return BERT_TASKS[name](bert or SmallBERT()) if name in BERT_TASKS else OTHERS[name]()
+
+
+def write_models(folder, names=NAMES, bert=None):
     """Export tasks as version 1 of their names; those that are there stay."""
     for name in names:
         target = pathlib.Path(folder, name, "1")
         if not target.exists():
-            TASKS[name]().export(target)
+            make_task(name, bert).export(target)
             print(f"exported {target}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder")
-    parser.add_argument("--names", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--names", nargs="+", choices=NAMES)
+    parser.add_argument("--pretrained", help="Hugging Face folder of a BERT, for tasks of BERT")
     given = parser.parse_args()
-    write_models(given.folder, given.names)
+    bert = PretrainedBERT(given.pretrained) if given.pretrained else None
+    names = given.names or (BERT_TASKS if bert else NAMES)
+    write_models(given.folder, names, bert)
 
 
 if __name__ == "__main__":
