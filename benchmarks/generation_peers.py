@@ -126,7 +126,7 @@ def zoo(folder, rows, threads):
     elif keras.backend.backend() == "torch":
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads[0])
     generator = TextGenerator.from_pretrained(folder, options={"max_new_tokens": NEW_TOKENS})
     texts = prompts_of(folder, rows)[0]
 
