@@ -50,7 +50,8 @@ class Text:
     )  # fmt: skip
     split_seed: int = option(0, "draws the documents to evaluate on")
     tokenizer: str = option(
-        "bpe", "bpe and characters are made from the text; or the folder of a byte-level BPE"
+        "bpe",
+        "bpe and characters are made from the text; or a folder with GPT-2's or Llama's files",
     )
     vocab_size: int = option(2048, "pieces of a bpe")
 
@@ -169,7 +170,7 @@ def make_tokenizer(settings, readers):
     if settings.tokenizer == "bpe":
         return zoo.text.train_byte_bpe([], settings.vocab_size, texts=readers["train"]())
     if settings.tokenizer != "characters":
-        return zoo.text.ByteBPETokenizer.from_pretrained(settings.tokenizer)
+        return zoo.text.pretrained_tokenizer(settings.tokenizer)
     characters, documents = set(), 0
     for split, read in readers.items():
         for document in read():
@@ -187,9 +188,9 @@ def load_tokenizer(folder):
     """
     import zoo
 
-    of_characters = read_settings(folder)["tokenizer"] == "characters"
-    kind = zoo.text.CharacterTokenizer if of_characters else zoo.text.ByteBPETokenizer
-    return kind.load(folder / "tokenizer")
+    if read_settings(folder)["tokenizer"] == "characters":
+        return zoo.text.CharacterTokenizer.load(folder / "tokenizer")
+    return zoo.text.pretrained_tokenizer_class(folder / "tokenizer").load(folder / "tokenizer")
 
 
 def write_split(folder, documents, tokenizer):
@@ -228,7 +229,7 @@ class _PlainText:
     def encode(self, texts):
         import zoo
 
-        if isinstance(self._tokenizer, zoo.text.ByteBPETokenizer):
+        if isinstance(self._tokenizer, (zoo.text.ByteBPETokenizer, zoo.text.LlamaTokenizer)):
             return self._tokenizer.encode(texts, split_special_tokens=True)
         return self._tokenizer.encode(texts)
 

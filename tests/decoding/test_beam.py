@@ -2,8 +2,17 @@ import itertools
 
 import numpy as np
 import pytest
+from keras import ops
 
-from zoo.decoding import BeamSearch, GNMTPenalty, Greedy, LengthPenalty, run, stream
+from zoo.decoding import (
+    BeamSearch,
+    GNMTPenalty,
+    Greedy,
+    LengthPenalty,
+    RepetitionPenalty,
+    run,
+    stream,
+)
 
 END, PAD = 1, 0
 PENALTIES = [LengthPenalty(0.0), LengthPenalty(1.0), LengthPenalty(-0.7), GNMTPenalty(0.6)]
@@ -44,6 +53,75 @@ def test_a_beam_as_wide_as_the_space_finds_what_brute_force_finds(markov, penalt
             assert not ids[length:].any()
 
 
+class Penalized:
+    """What a repetition penalty makes of a language's log-probabilities, token by token.
+
+    Args:
+        language: a `Markov`.
+        penalties: of each row.
+        prompt: lists of the tokens that count from the beginning.
+    """
+
+    def __init__(self, language, penalties, prompt):
+        self.language, self.penalties, self.prompt = language, penalties, prompt
+
+    def log_prob(self, row, tokens):
+        total, before = 0.0, 0.0
+        for place, token in enumerate(tokens):
+            now = self.language.log_prob(row, tokens[: place + 1])
+            seen = token in (*self.prompt[row], *tokens[:place])
+            total += (now - before) * (self.penalties[row] if seen else 1.0)
+            before = now
+        return total
+
+
+def repetition_penalty(penalties, prompt):
+    """The filter, numbers and tokens of each row."""
+    prompt = ops.convert_to_tensor(prompt, dtype="int32")
+    return RepetitionPenalty(ops.convert_to_tensor(penalties, dtype="float32"), prompt)
+
+
+def test_repeated_tokens_count_along_each_beam(markov):
+    # The penalty 2 squares the probability of what a beam has already. After the first step the
+    # beams are [2], 0.6, and [3], 0.4; then [3, 4], 0.4 * 0.95, and [2, 2], 0.6 * 0.75 ** 2: they
+    # change places. In the end [2, 2, 3] has 0.3375 * 0.7, and [3, 4, 2], 0.38 * 0.4, beats
+    # [3, 4, 3], 0.38 * 0.6 ** 2.
+    table = np.full((1, 5, 5, 5), 1e-9)
+    table[0, 0, 0, 2:4] = 0.6, 0.4
+    table[0, 0, 2, 2:4] = 0.75, 0.25
+    table[0, 0, 3, 3:5] = 0.05, 0.95
+    table[0, 3, 4, 2:4] = 0.4, 0.6
+    table[0, 2, 2, 2:4] = 0.3, 0.7
+    arguments = {"length_penalty": LengthPenalty(0.0), "n_best": 2}
+    search = BeamSearch(2, END, PAD, **arguments, filters=[RepetitionPenalty(2.0)])
+    found = markov(np.log(table)).search(run, search, 3)
+    assert found.ids[0].tolist() == [[2, 2, 3], [3, 4, 2]]
+    np.testing.assert_allclose(np.exp(found.scores), [[0.23625, 0.152]], rtol=1e-5)
+    # With a 3 in the prompt the beams are [2], 0.6, and [3], 0.16; then [2, 2], 0.3375, and
+    # [3, 4], 0.16 * 0.95; then [2, 2, 3] has 0.3375 * 0.7 ** 2, [3, 4, 2] 0.152 * 0.4.
+    search = BeamSearch(2, END, PAD, **arguments, filters=[repetition_penalty([2.0], [[-1, 3]])])
+    found = markov(np.log(table)).search(run, search, 3)
+    assert found.ids[0].tolist() == [[2, 2, 3], [3, 4, 2]]
+    np.testing.assert_allclose(np.exp(found.scores), [[0.165375, 0.0608]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES[:3])
+def test_penalized_beams_find_what_brute_force_finds(markov, penalty):
+    language = markov.random(num_rows=3, vocab_size=5, seed=11)
+    penalties, prompt = [1.0, 1.8, 0.6], [[-1, 2], [3, 4], [-1, -1]]
+    filters = [repetition_penalty(penalties, prompt)]
+    search = BeamSearch(67, END, PAD, penalty, n_best=7, filters=filters)
+    found = language.search(run, search, 4)
+    for row in range(3):
+        penalized = Penalized(language, penalties, prompt)
+        expected = brute_force(penalized, row, penalty, 4, 5)[:7]
+        np.testing.assert_allclose(found.scores[row], [s for s, _ in expected], rtol=1e-5)
+        for ids, length, (_, tokens) in zip(
+            found.ids[row], found.lengths[row], expected, strict=True
+        ):
+            assert tuple(ids[:length]) == tokens
+
+
 def test_one_beam_without_penalty_is_greedy_search(markov):
     language = markov.random(num_rows=11, vocab_size=7, seed=2)
     beam = language.search(run, BeamSearch(1, END, PAD, LengthPenalty(0.0)), 13)
@@ -78,6 +156,16 @@ def test_an_end_counts_only_among_the_first_candidates(markov):
     assert found.lengths[0, 0] == 1
 
 
+def test_several_ends_leave_beams_alive(markov):
+    # Three ends and a 4 are likelier than a 5, from which all is certain; 4 leads nowhere.
+    table = np.full((1, 7, 7, 7), 1 / 7)
+    table[0, 0, 0] = [1e-9, 0.25, 0.2, 0.2, 0.2, 0.15, 1e-9]
+    table[0, :, 5] = [1e-9] * 5 + [1.0, 1e-9]
+    found = markov(np.log(table)).search(run, BeamSearch(2, (1, 2, 3), PAD), 9)
+    assert found.ids[0, 0].tolist() == [5] * 9
+    assert found.scores[0, 0] == pytest.approx(np.log(0.15) / 9, rel=1e-5)
+
+
 def test_early_stop_waits_for_a_longer_sequence_with_a_better_mean(markov):
     # [end] at once has mean log 0.6; [2, 2, 2, end] has mean log(0.4) / 4: better, but late.
     logits = np.full((1, 3, 3, 3), -1e9)
@@ -101,6 +189,25 @@ def test_rows_do_not_depend_on_their_batch_mates(markov, driver):
     for row in range(3):
         alone = language.rows([row]).search(driver, search, 13, row_limits=limits[[row]])
         assert_same(alone, together, [row])
+
+
+@pytest.mark.parametrize("driver", [run, stream])
+def test_penalties_go_with_their_rows(markov, driver):
+    language = markov.random(num_rows=4, vocab_size=7, seed=5)
+    penalties = [1.0, 1.4, 3.0, 0.7]
+    prompt = np.asarray([[-1, 3], [2, 4], [6, 6], [-1, -1]])
+
+    def search(rows):
+        filters = [repetition_penalty([penalties[row] for row in rows], prompt[rows])]
+        limits = np.asarray([3, 13, 5, 9])[rows]
+        beams = BeamSearch(3, END, PAD, n_best=2, filters=filters)
+        return language.rows(rows).search(driver, beams, 13, row_limits=limits)
+
+    together = search([0, 1, 2, 3])
+    plain = language.search(driver, BeamSearch(3, END, PAD, n_best=2), 13)
+    assert (together.ids[1] != plain.ids[1]).any()
+    for row in range(4):
+        assert_same(search([row]), together, [row])
 
 
 def test_fewer_sequences_than_asked_for(markov):

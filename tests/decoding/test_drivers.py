@@ -4,13 +4,14 @@ import pytest
 from keras import ops
 
 from zoo.compiled import compiled_step, shapes_are_dynamic
-from zoo.decoding import BeamSearch, Greedy, Sample, TopK, capacity, run, stream
+from zoo.decoding import BeamSearch, Greedy, RepetitionPenalty, Sample, TopK, capacity, run, stream
 
 END, PAD = 1, 0
 SEARCHES = [
     Greedy(END, PAD),
     Sample(END, PAD, [TopK(5)], num_samples=3, seed=5),
     BeamSearch(3, END, PAD, n_best=2),
+    BeamSearch(3, END, PAD, n_best=2, filters=[RepetitionPenalty(1.7)]),
 ]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from zoo.decoding import BeamSearch, Greedy, LengthPenalty
+from zoo.decoding import BeamSearch, Greedy, LengthPenalty, RepetitionPenalty
 from zoo.layers.cache import Cache
 
 if keras.backend.backend() != "torch":
@@ -89,20 +89,26 @@ def search_by(marian, search, sources, max_new_tokens):
     return search.finish(state)
 
 
+@pytest.mark.parametrize("repetition", [1.0, 1.6])
 @pytest.mark.parametrize("penalty", [-0.5, 0.0, 0.6, 1.0, 2.0])
 @pytest.mark.parametrize("beam_size", [2, 5])
-def test_beam_search_equals_generate(marian, sources, beam_size, penalty):
+def test_beam_search_equals_generate(marian, sources, beam_size, penalty, repetition):
     expected = marian.generate(
         sources,
         num_beams=beam_size,
         num_return_sequences=beam_size,
         early_stopping="never",
         length_penalty=penalty,
+        repetition_penalty=repetition,
         max_new_tokens=13,
         return_dict_in_generate=True,
         output_scores=True,
     )
-    search = BeamSearch(beam_size, END, PAD, LengthPenalty(penalty), n_best=beam_size)
+    prompt = torch.full((len(sources), 1), START, dtype=torch.int32)
+    filters = [] if repetition == 1.0 else [RepetitionPenalty(repetition, prompt)]
+    search = BeamSearch(
+        beam_size, END, PAD, LengthPenalty(penalty), n_best=beam_size, filters=filters
+    )
     found = search_by(marian, search, sources, 13)
     sequences = expected.sequences[:, 1:].reshape(len(sources), beam_size, -1)
     width = sequences.shape[-1]

@@ -18,6 +18,7 @@ import zoo
 from recipes import gpt_pretrain
 from recipes.cli import run
 from recipes.pretraining_text import open_prepared
+from tests.llama_folders import write_kind
 from tests.serving.calls import in_process
 from zoo.training import JsonLinesLog
 
@@ -83,6 +84,10 @@ def assert_same_training(one, other):
         assert found == pytest.approx(expected, abs=1e-5)
 
 
+def documents_of(stream):
+    return [stream.documents[i] for i in range(len(stream.documents))]
+
+
 def test_a_run_folder_holds_what_was_made(trained):
     pytest.importorskip("matplotlib")
     made = {"settings.json", "tokenizer", "ids", "checkpoints", "log.jsonl", "tensorboard"}
@@ -140,9 +145,7 @@ def test_whole_documents_are_held_out(trained, texts):
     text = open_prepared(trained)
     documents = {path.read_text(encoding="utf-8") for path in texts.glob("[0-9]*.txt")}
     found = {
-        split: set(
-            text.tokenizer.decode([stream.documents[i] for i in range(len(stream.documents))])
-        )
+        split: set(text.tokenizer.decode(documents_of(stream)))
         for split, stream in text.streams.items()
     }
     assert found["train"] | found["dev"] == documents
@@ -316,6 +319,22 @@ def test_what_a_killed_preparation_left_is_removed(texts, trained, tmp_path):
         "settings.json", "tokenizer", "ids",
     }  # fmt: skip
     assert (ids / "train" / "ids.npy").read_bytes() == before
+
+
+def test_the_vocabulary_of_a_llama(texts, tmp_path):
+    pytest.importorskip("transformers")
+    folder, made = tmp_path / "llama", tmp_path / "run"
+    folder.mkdir()
+    write_kind(folder, "json")
+    command("train", "--run", made, "--train", texts, *SMALL, "--tokenizer", folder)
+    text = open_prepared(made)
+    assert isinstance(text.tokenizer, zoo.text.LlamaTokenizer)
+    rows = [row for stream in text.streams.values() for row in documents_of(stream)]
+    found = text.tokenizer.decode(rows)
+    assert set(found) == {path.read_text(encoding="utf-8") for path in texts.glob("[0-9]*.txt")}
+    generator = zoo.load(made / "task")
+    assert generator.tokenizer.fingerprint == text.tokenizer.fingerprint
+    assert isinstance(generator(["one"], max_new_tokens=3)[0], str)
 
 
 def test_ids_of_another_tokenizer_are_refused(texts, tmp_path, capsys):

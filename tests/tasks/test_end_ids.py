@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.checkpoints.test_llama import CONFIG
 from tests.gpt_checkpoints import reference_model, torch, transformers
 from tests.small_generators import CHARACTERS, PROMPTS, near, small_generator
 from zoo import checkpoints
@@ -85,16 +86,8 @@ def test_folders_with_several_are_read_written_and_generate_the_same(tmp_path):
     tokenizer = train_byte_bpe([tmp_path / "words.txt"], 270)
     size = tokenizer.vocabulary_size
     ends = [tokenizer.end_id, *range(3, size, 9)]
-    config = transformers.LlamaConfig(
-        vocab_size=size,
-        hidden_size=24,
-        intermediate_size=20,
-        num_hidden_layers=1,
-        num_attention_heads=4,
-        max_position_embeddings=64,
-        bos_token_id=tokenizer.start_id,
-        eos_token_id=ends,
-    )
+    own = {"vocab_size": size, "bos_token_id": tokenizer.start_id, "eos_token_id": ends}
+    config = transformers.LlamaConfig(**{**CONFIG, "max_position_embeddings": 64, **own})
     reference = reference_model(transformers.LlamaForCausalLM, config, kernels=20)
     reference.save_pretrained(tmp_path / "theirs")
     tokenizer.write_pretrained(tmp_path / "theirs")

@@ -9,6 +9,9 @@ class Letters:
     def decode(self, rows):
         return [bytes(row).decode("utf-8", "replace") for row in rows]
 
+    def settled(self, ids):
+        return len(ids)
+
 
 @pytest.mark.parametrize(
     ("text", "stop", "place"),

@@ -17,7 +17,6 @@ from zoo.tasks import GenerationOptions
         ({"top_k": 3}, "top_k goes with drawing: it needs a temperature above 0; got top_k = 3"),
         ({"num_samples": 2}, "num_samples goes with drawing"),
         ({"beam_size": 2, "temperature": 1.0}, "beam_size = 2 does not go with temperature = 1.0"),
-        ({"beam_size": 2, "repetition_penalty": 1.2}, "does not go with repetition_penalty = 1.2"),
     ],
 )
 def test_impossible_options_are_named(options, message):

@@ -35,6 +35,13 @@ class Filter(abc.ABC):
         """Logits (B, K, V) to logits; parameters are numbers or (B, 1, 1)."""
 
 
+def filtered(logits, filters, rows, history):
+    """Logits (B, K, V) behind filters in their order; `rows` are the rows of each."""
+    for keep, own in zip(filters, rows, strict=True):
+        logits = keep(logits, own, history)
+    return logits
+
+
 def is_for_each_row(parameter):
     """Whether a parameter is a tensor (B,) and not one number."""
     return not isinstance(parameter, numbers.Number) and len(parameter.shape) == 1

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from zoo.decoding.constraints import best_tokens
+from zoo.decoding.filters import filtered
 from zoo.decoding.noise import gumbel, row_seeds
 from zoo.decoding.penalties import LengthPenalty
 from zoo.decoding.state import (
@@ -112,10 +113,7 @@ class _Independent:
         )
 
     def _filtered(self, logits, count, rows):
-        history = History(rows.tokens, count)
-        for keep, own in zip(self.filters, rows.filters, strict=True):
-            logits = keep(logits, own, history)
-        return logits
+        return filtered(logits, self.filters, rows.filters, History(rows.tokens, count))
 
     def _own_log_probs(self, logits, ids):
         """What the model itself says of ids (B, K): logits (B, K, V) -> (B, K)."""

@@ -24,7 +24,7 @@ class AnswerScorer(Task):
 
     Args:
         model: a `zoo.models.GPTReward`.
-        tokenizer: a `zoo.text.ByteBPETokenizer` or `CharacterTokenizer`.
+        tokenizer: a `zoo.text.ByteBPETokenizer`, `LlamaTokenizer` or `CharacterTokenizer`.
 
     Raises:
         TypeError: the model is no GPTReward.

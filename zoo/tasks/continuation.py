@@ -46,6 +46,12 @@ class Continuation:
         """The search of `GenerationOptions`; ids (B, P), mask (B, P), else as `options.search`."""
         if self.draft is None:
             prompt = ops.where(mask, ids, -1)
+            held = self.prefix[:-1]  # the last is the first of `ids`
+            if held:
+                held = ops.broadcast_to(
+                    ops.convert_to_tensor([held], dtype="int32"), (ops.shape(ids)[0], len(held))
+                )
+                prompt = ops.concatenate([held, prompt], axis=1)
             return options.search(self.end_id, self.pad_id, values, seeds, prompt)
         penalty = decoding.LengthPenalty(options.length_penalty)
         ends = (self.end_id, *options.end_ids)

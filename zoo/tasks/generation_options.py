@@ -23,7 +23,8 @@ class GenerationOptions:
         top_k: draw among the k most probable tokens; None: among all.
         top_p: draw among the fewest tokens with this probability together; 1: among all.
         min_p: draw among tokens at least that many times as probable as the best; 0: among all.
-        repetition_penalty: above 1, tokens of the prompt and the continuation become less probable.
+        repetition_penalty: above 1, tokens of the prompt and the continuation become less probable;
+            the scores of beams then count the penalized log-probabilities.
         num_samples: continuations of each prompt, drawn independently.
         beam_size: above 1, beam search.
         length_penalty: exponent of `zoo.decoding.LengthPenalty`, for scores and for beams.
@@ -79,13 +80,11 @@ class GenerationOptions:
                 f"{changed[0]} goes with drawing: it needs a temperature above 0; got "
                 f"{changed[0]} = {getattr(self, changed[0])!r}"
             )
-        if self.beam_size > 1:
-            for name, off in {"temperature": 0.0, "repetition_penalty": 1.0}.items():
-                if getattr(self, name) != off:
-                    raise ValueError(
-                        f"beam_size = {self.beam_size} does not go with {name} = "
-                        f"{getattr(self, name)!r}"
-                    )
+        if self.beam_size > 1 and self.temperature:
+            raise ValueError(
+                f"beam_size = {self.beam_size} does not go with temperature = "
+                f"{self.temperature!r}: beam search does not draw"
+            )
 
     @property
     def draws(self):
@@ -134,12 +133,12 @@ class GenerationOptions:
             prompt: (B, P) int32, -1 where no token stands.
         """
         penalty, ends = decoding.LengthPenalty(self.length_penalty), (end_id, *self.end_ids)
-        if self.beam_size > 1:
-            n_best = self.beam_size
-            return decoding.BeamSearch(self.beam_size, ends, pad_id, penalty, n_best)
         filters = []
         if "repetition_penalty" in values:
             filters.append(decoding.RepetitionPenalty(values["repetition_penalty"], prompt))
+        if self.beam_size > 1:
+            n_best = self.beam_size
+            return decoding.BeamSearch(n_best, ends, pad_id, penalty, n_best, filters=filters)
         if not self.draws:
             return decoding.Greedy(ends, pad_id, penalty, filters=filters)
         filters.append(decoding.Temperature(values["temperature"]))

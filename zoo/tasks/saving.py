@@ -28,6 +28,7 @@ _TASKS = {
 _TOKENIZERS = {
     "ByteBPETokenizer": "zoo.text",
     "CharacterTokenizer": "zoo.text",
+    "LlamaTokenizer": "zoo.text",
     "MarianTokenizer": "zoo.text",
     "SentencePieceTokenizer": "zoo.text",
     "WordPieceTokenizer": "zoo.text",

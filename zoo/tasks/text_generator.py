@@ -12,16 +12,16 @@ from zoo.layers import record_attention_calls
 from zoo.models import GPT
 from zoo.tasks.attention import Attention
 from zoo.tasks.continuation import Continuation
-from zoo.tasks.generation import Generation, StreamedText, first_stop
+from zoo.tasks.generation import ResultReader, with_log_probs
+from zoo.tasks.generation_export import GenerationExport
 from zoo.tasks.generation_options import GenerationOptions
-from zoo.tasks.task import Task
 from zoo.tasks.text_scores import TextScores
 from zoo.tasks.text_task import check_texts
-from zoo.text import ByteBPETokenizer
+from zoo.text import ByteBPETokenizer, LlamaTokenizer, pretrained_tokenizer
 from zoo.text.prompts import align_right
 
 
-class TextGenerator(Task):
+class TextGenerator(GenerationExport):
     """A `GPT` with its tokenizer: `generator(["Once upon a time"])` -> [" there was ..."].
 
     A prompt and its continuation have at most `model.config.num_positions` tokens together: a
@@ -30,7 +30,7 @@ class TextGenerator(Task):
 
     Args:
         model: a `zoo.models.GPT`.
-        tokenizer: a `zoo.text.ByteBPETokenizer` or `CharacterTokenizer`.
+        tokenizer: a `zoo.text.ByteBPETokenizer`, `LlamaTokenizer` or `CharacterTokenizer`.
         options: `GenerationOptions`, or a dict of its fields, of a call that does not say
             otherwise.
 
@@ -94,9 +94,10 @@ class TextGenerator(Task):
             members = order[start : start + batch_size]
             batch = self._encode([prompts[i] for i in members], members, options)
             result = self._result(batch, seeds[members], options, batch_size)
-            rows = [self._generations(result, row, options) for row in range(len(members))]
+            reader = self._reader(batch, options)
+            rows = [reader.generations(result, row) for row in range(len(members))]
             if log_probs:
-                rows = self._with_log_probs(batch, rows, batch_size)
+                rows = with_log_probs(rows, real_ids(batch), self._scores, batch_size)
             for i, generations in zip(members, rows, strict=True):
                 found[i] = generations
         return found
@@ -123,16 +124,7 @@ class TextGenerator(Task):
             return
         batch = self._encode([prompt], [0], options)
         seeds = ops.convert_to_numpy(decoding.row_seeds(int(options.seed), 1))
-        shown, given = StreamedText(self.tokenizer, options.stop), 0
-        for result in self._steps(batch, seeds, options):
-            ids, _ = self._without_end(self._ids(result, 0, 0), options)
-            new = shown.add(ids[given:])
-            given = len(ids)
-            if new:
-                yield new
-        rest = shown.add([], is_last=True)
-        if rest:
-            yield rest
+        yield from self._reader(batch, options).pieces(self._steps(batch, seeds, options))
 
     def score(self, texts, prompts=None, batch_size=8):
         """How probable texts are, by one pass and no search.
@@ -229,7 +221,7 @@ class TextGenerator(Task):
     @classmethod
     def from_pretrained(cls, folder_or_hub_name, revision=None, options=None):
         """Released weights with their tokenizer: see `zoo.models.GPT.from_pretrained` and
-        `zoo.text.ByteBPETokenizer.from_pretrained`.
+        `zoo.text.pretrained_tokenizer`.
 
         Args:
             folder_or_hub_name: path of a folder, or a name such as "openai-community/gpt2".
@@ -237,7 +229,7 @@ class TextGenerator(Task):
             options: as for the class; where they do not name `end_ids`, those of the folder.
         """
         folder = checkpoints.pretrained_folder(folder_or_hub_name, revision)
-        tokenizer = ByteBPETokenizer.from_pretrained(folder)
+        tokenizer = pretrained_tokenizer(folder)
         if not isinstance(options, GenerationOptions):
             ends = [each for each in checkpoints.end_ids(folder) if each != tokenizer.end_id]
             options = {"end_ids": ends, **(options or {})}
@@ -250,9 +242,9 @@ class TextGenerator(Task):
             FileExistsError: `folder` exists.
             ValueError: the transformers library has no such model or tokenizer.
         """
-        if not isinstance(self.tokenizer, ByteBPETokenizer):
+        if not isinstance(self.tokenizer, (ByteBPETokenizer, LlamaTokenizer)):
             raise ValueError(
-                "save_pretrained needs a ByteBPETokenizer; this task has a "
+                "save_pretrained needs a ByteBPETokenizer or LlamaTokenizer; this task has a "
                 f"{type(self.tokenizer).__name__}: use save()"
             )
         with new_folder(folder) as temporary:
@@ -261,55 +253,6 @@ class TextGenerator(Task):
             if self.options.end_ids:
                 own = [] if self.tokenizer.end_id is None else [self.tokenizer.end_id]
                 checkpoints.write_end_ids(temporary, [*own, *self.options.end_ids])
-
-    def export(self, folder, **options):
-        """Write a SavedModel that TF Serving runs: tokenizer, loop and cache are in the graph.
-
-        Signatures:
-
-        - `serving_default(prompt: string [B]) -> {text: string [B], score: float32 [B]}`: the best
-          continuation by the options, or the first one drawn, every row by the same seed;
-        - `generate(prompt: string [B], max_new_tokens: int32 [B], temperature: float32 [B],
-          top_k: int32 [B], top_p: float32 [B], seed: int32 [B]) -> {text, score}`, a row's own
-          options: temperature 0 takes the most probable token, top_k 0 and top_p 1 rule nothing
-          out, max_new_tokens is at most the one of the export.
-
-        Invalid UTF-8 is read as U+FFFD, long prompts lose their beginning, and an empty prompt
-        where the tokenizer has no start id gives an empty text with score 0. Stop strings are cut
-        off in Python only: an export refuses them.
-
-        Args:
-            folder: NAME/VERSION, VERSION a whole number; must not exist.
-            **options: fields of `GenerationOptions` that differ from the task's.
-
-        Raises:
-            FileExistsError: `folder` exists.
-            ValueError: an impossible option; or the generator has a prefix or a draft.
-            RuntimeError: another backend is in use, and the TensorFlow process that exports in its
-                place failed.
-        """
-        from zoo.serving import export
-
-        self._exported_options(options)  # refuses here what the other process would refuse
-        export(self, folder, options)
-
-    def signatures(self, **options):
-        """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
-        from zoo.tasks.generation_signatures import signatures
-
-        return signatures(self, self._exported_options(options))
-
-    def _exported_options(self, options):
-        options = dataclasses.replace(self.options, **options)
-        if options.stop:
-            raise ValueError(f"stop must be empty in an export; got {options.stop!r}")
-        if self.continuation.prefix or self.continuation.draft is not None:
-            raise ValueError(
-                "a generator with a prefix or a draft is not exported: export the one that it was "
-                "made from"
-            )
-        self.longest_prompt(options)
-        return options
 
     def longest_prompt(self, options):
         """Most tokens of a prompt beside `options.max_new_tokens`.
@@ -362,45 +305,15 @@ class TextGenerator(Task):
         return self.continuation.result(batch, seeds, options, batch_size)
 
     def _steps(self, batch, seeds, options):
-        has_ended = (lambda result: self._stopped(result, options)) if options.stop else None
+        has_ended = self._reader(batch, options).stopped if options.stop else None
         return self.continuation.steps(batch, seeds, options, has_ended)
 
-    def _stopped(self, result, options):
-        """Which sequences hold a stop string: (B, n) bool array."""
-        found = np.zeros(result.lengths.shape, bool)
-        for row, k in np.ndindex(found.shape):
-            ids, _ = self._without_end(self._ids(result, row, k), options)
-            found[row, k] = first_stop(self.tokenizer.decode([ids])[0], options.stop) is not None
-        return found
-
-    def _ids(self, result, row, k):
-        return result.ids[row, k, : result.lengths[row, k]].tolist()
-
-    def _without_end(self, ids, options):
-        """New ids of a sequence without the one that ends it, and whether there was one."""
-        ended = bool(ids) and ids[-1] in (self.continuation.end_id, *options.end_ids)
-        return (ids[:-1] if ended else ids), ended
-
-    def _generations(self, result, row, options):
-        """The `Generation`s of a row of a `Result`."""
-        found = []
-        for k in range(result.ids.shape[1]):
-            ids = self._ids(result, row, k)
-            kept, ended = self._without_end(ids, options)
-            text = self.tokenizer.decode([kept])[0]
-            place = first_stop(text, options.stop)
-            ended_by = "end" if ended else "length" if place is None else "stop"
-            found.append(Generation(text[:place], float(result.scores[row, k]), ids, ended_by))
-        return found
-
-    def _with_log_probs(self, batch, rows, batch_size):
-        """The same rows of `Generation`s with `log_probs`."""
-        befores = real_ids(batch)
-        pairs = [
-            (before, each.ids) for before, row in zip(befores, rows, strict=True) for each in row
-        ]
-        found = iter(self._scores.log_probs(pairs, batch_size))
-        return [[each._replace(log_probs=next(found)) for each in row] for row in rows]
+    def _reader(self, batch, options):
+        """What reads the results of a batch of `Prompts`."""
+        held = self.continuation.prefix[:-1]  # the batch begins with its last id
+        befores = [[*held, *ids] for ids in real_ids(batch)]
+        ends = (self.continuation.end_id, *options.end_ids)
+        return ResultReader(self.tokenizer, ends, options.stop, befores)
 
 
 def real_ids(batch):

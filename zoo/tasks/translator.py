@@ -13,9 +13,9 @@ from zoo.folders import new_folder
 from zoo.layers import record_attention_calls
 from zoo.models import Transformer
 from zoo.tasks.attention import Attention
-from zoo.tasks.task import Task
+from zoo.tasks.translation_export import TranslationExport
 from zoo.text import MarianFiles, MarianTokenizer
-from zoo.text.beginnings import beginnings, beginnings_in_graph
+from zoo.text.beginnings import beginnings
 
 
 class Translation(NamedTuple):
@@ -25,7 +25,7 @@ class Translation(NamedTuple):
     score: float
 
 
-class Translator(Task):
+class Translator(TranslationExport):
     """A `Transformer` with its tokenizers: `translator(["a sentence"])` -> ["ein Satz"].
 
     A text without tokens (empty, white space) translates to the empty text with score 0. A longer
@@ -262,73 +262,10 @@ class Translator(Task):
         constraints = [CONSTRAINTS[name](**config) for name, config in settings["constraints"]]
         return cls(model, **tokenizers, **{**settings, "constraints": constraints})
 
-    def export(self, folder, beam_size=None, length_penalty=None):
-        """Write a SavedModel that TF Serving runs: tokenizer, search and detokenizer in the graph.
-
-        Signatures: `serving_default(text: string [B]) -> {text: string [B], score: float32 [B]}`
-        and `n_best(text) -> {text [B, K], score [B, K]}`, K = beam_size; where the search found
-        fewer, text is empty and score -inf. Invalid UTF-8 is read as U+FFFD.
-
-        Args:
-            folder: NAME/VERSION, VERSION a whole number; must not exist.
-            beam_size: K; 1 is greedy search; None: the task's.
-            length_penalty: exponent of `zoo.decoding.LengthPenalty`; None: the task's.
-
-        Raises:
-            FileExistsError: `folder` exists.
-            ValueError: beam_size is no positive whole number.
-            RuntimeError: another backend is in use, and the TensorFlow process that exports in its
-                place failed.
-        """
-        from zoo.serving import export
-
-        self.search(beam_size, length_penalty)  # refuses here what the other process would refuse
-        export(self, folder, {"beam_size": beam_size, "length_penalty": length_penalty})
-
-    def signatures(self, beam_size=None, length_penalty=None):
-        """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
-        from zoo.serving import Signature
-
-        beam_size = self.beam_size if beam_size is None else beam_size
-        source = self.source_tokenizer.graph(self.max_source_length)
-        target = self.target_tokenizer.graph()
-
-        def translate(text, n_best):
-            text = beginnings_in_graph(text, self.max_source_length)
-            source_ids = source.encode(text)  # (B, S)
-            result = self.decode(source_ids, self.search(beam_size, length_penalty, n_best))
-            ids, scores = self._silence_empty(source_ids, result)
-            num_rows, _, length = ops.shape(ids)
-            texts = target.decode(ops.reshape(ids, (num_rows * n_best, length)))
-            return {"text": ops.reshape(texts, (num_rows, n_best)), "score": scores}
-
-        def best(text):
-            return {name: value[:, 0] for name, value in translate(text, 1).items()}
-
-        examples = [{"text": texts} for texts in self._warm_up_texts()]
-        shared = {"inputs": {"text": ([None], "string")}, "examples": examples}
-        shared["resources"] = [source, target]
-        return {
-            "serving_default": Signature(best, **shared),
-            "n_best": Signature(lambda text: translate(text, beam_size), **shared),
-        }
-
     def _source_ids(self, texts):
         """Ids of sources without the end id, cut: list of lists."""
         texts = beginnings(texts, self.max_source_length)
         return [row[: self.max_source_length - 1] for row in self.source_tokenizer.encode(texts)]
-
-    def _silence_empty(self, source_ids, result):
-        """Ids (B, n, L) and scores (B, n) of a result: no ids for a source of no tokens."""
-        config = self.model.config
-        is_text = source_ids[:, :1] != config.end_id  # (B, 1)
-        ids = ops.where(is_text[..., None], result.ids, config.pad_id)
-        return ids, ops.where(is_text, result.scores, 0.0)
-
-    def _warm_up_texts(self):
-        ids = [i % self.target_tokenizer.vocabulary_size for i in range(24)]
-        sentence = self.target_tokenizer.decode([ids])[0]
-        return [[""], [sentence], [sentence[:10], sentence, ""], [sentence] * 8]
 
     def _limit(self, length):
         """Most tokens of a translation of a source of `length` tokens: whole numbers or tensors."""

@@ -21,6 +21,7 @@ from zoo.text.batches import EvaluationBatches, PairBatches
 from zoo.text.byte_bpe_tokenizer import ByteBPETokenizer
 from zoo.text.character_tokenizer import CharacterTokenizer
 from zoo.text.chat_template import ChatTemplate
+from zoo.text.continued_text import decode_behind, decode_behind_in_graph
 from zoo.text.documents import (
     Documents,
     open_documents,
@@ -37,10 +38,12 @@ from zoo.text.language_model_batches import (
     RandomRows,
     ShuffledRows,
 )
+from zoo.text.llama_tokenizer import LlamaTokenizer
 from zoo.text.marian_files import MarianFiles
 from zoo.text.marian_tokenizer import MarianTokenizer
 from zoo.text.masking import MaskedTokens, TokenMasking
 from zoo.text.moses_punctuation import MosesPunctuation
+from zoo.text.pretrained_tokenizer import pretrained_tokenizer, pretrained_tokenizer_class
 from zoo.text.pretraining_batches import PretrainingBatches, PretrainingEvaluation
 from zoo.text.prompts import Prompts
 from zoo.text.row_batches import EqualRows, EvaluationRowBatches, RowBatches, TokenBudget
@@ -76,6 +79,7 @@ __all__ = [
     "IncrementalText",
     "LanguageModelBatches",
     "LanguageModelEvaluation",
+    "LlamaTokenizer",
     "MarianFiles",
     "MarianTokenizer",
     "MaskedTokens",
@@ -111,9 +115,13 @@ __all__ = [
     "WordPieceNormalizer",
     "WordPieceTokenizer",
     "WordPieceTokens",
+    "decode_behind",
+    "decode_behind_in_graph",
     "open_documents",
     "open_ids",
     "pack_rows",
+    "pretrained_tokenizer",
+    "pretrained_tokenizer_class",
     "read_documents",
     "read_lines",
     "read_parallel",

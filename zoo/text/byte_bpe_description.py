@@ -111,12 +111,27 @@ def _check_ids(whole, given):
             f"the vocabulary lacks {len(missing)} of the 256 byte symbols, such as {missing[0]!r}: "
             "it cannot spell every text"
         )
-    if len(set(vocabulary.values())) < len(vocabulary) or min(vocabulary.values()) < 0:
-        raise ValueError("the vocabulary gives one id to two pieces, or a negative one")
     ids = {entry["content"]: entry["id"] for entry in whole["added_tokens"]}
     for content in ids.keys() & vocabulary.keys():
         if _bytes_of(content) != content.encode():
             raise ValueError(f"the added token {content!r} is written as a piece of other bytes")
+    check_ids(whole, given)
+
+
+def check_ids(whole, given):
+    """Check that no id is given twice, and that added tokens get the ids that they are given.
+
+    Args:
+        whole: dict, the description as the tokenizers library understood it.
+        given: dict, the description.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    vocabulary = whole["model"]["vocab"]
+    if len(set(vocabulary.values())) < len(vocabulary) or min(vocabulary.values()) < 0:
+        raise ValueError("the vocabulary gives one id to two pieces, or a negative one")
+    ids = {entry["content"]: entry["id"] for entry in whole["added_tokens"]}
     for entry in given.get("added_tokens", ()):
         content = entry["content"]
         if ids.get(content) != entry["id"]:

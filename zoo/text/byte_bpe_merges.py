@@ -19,7 +19,7 @@ class MergeTable(NamedTuple):
         ranks: int32 (M + 1,), rank of each merge, `NEVER` for the last.
         results: int32 (M + 1,), id that each merge makes.
         byte_ids: int32 (256,), id of each byte.
-        longest: bytes of the longest piece that merges make.
+        longest: symbols of the longest piece that merges make.
         unmade: list of pieces that no merges make, as they are written in the vocabulary.
     """
 
@@ -36,12 +36,13 @@ def pair_key(left, right):
     return left << 32 | right
 
 
-def merge_table(vocabulary, merges):
+def merge_table(vocabulary, merges, symbols=None):
     """Make the `MergeTable` of a vocabulary.
 
     Args:
-        vocabulary: dict piece -> id, bytes written as `byte_symbols`.
+        vocabulary: dict piece -> id.
         merges: list of pairs of pieces, the first is merged first.
+        symbols: list of 256 str, how bytes are written; `byte_symbols` by default.
 
     Raises:
         ValueError: a piece is merged further before it is made.
@@ -52,7 +53,7 @@ def merge_table(vocabulary, merges):
     for (left, right), rank in ranks.items():
         if max(made.get(left, -1), made.get(right, -1)) >= rank:
             raise ValueError(f"merge {rank}, {left!r} with {right!r}, is before those of its parts")
-    symbols = byte_symbols()
+    symbols = byte_symbols() if symbols is None else symbols
     rows = [
         (pair_key(vocabulary[left], vocabulary[right]), rank, vocabulary[left + right])
         for (left, right), rank in ranks.items()

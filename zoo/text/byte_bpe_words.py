@@ -75,7 +75,7 @@ def word_rule(description, split_special_tokens):
         f"[{_ranges(last_space)}]",
         prefix_space,
         composed,
-        tuple(_added_ids(entries, normalized, composed) for normalized in (False, True)),
+        tuple(added_ids(entries, normalized, composed) for normalized in (False, True)),
     )
 
 
@@ -98,8 +98,17 @@ def _word_pattern(pre_tokenizer):
     )
 
 
-def _added_ids(entries, normalized, composed):
-    """dict text -> id of the added tokens that are found at one stage."""
+def added_ids(entries, normalized, composed=False):
+    """dict text -> id of the added tokens that are found at one stage.
+
+    Args:
+        entries: list of dict, see `special_token`.
+        normalized: whether it is the stage behind normalization.
+        composed: whether texts are normalized to NFC.
+
+    Raises:
+        ValueError: the graph does not know such a token.
+    """
     ids = {}
     for entry in entries:
         if entry["lstrip"] or entry["rstrip"] or entry["single_word"]:
@@ -152,32 +161,41 @@ def words_in_graph(text, rule):
     import tensorflow as tf
 
     before, after = rule.added
-    words, rows = _cut_added(text, tf.range(tf.size(text, tf.int64)), before)
+    words, rows = cut_added(text, tf.range(tf.size(text, tf.int64)), before)
     if rule.composed:
         import tensorflow_text as tf_text
 
-        words = tf.where(_is_added(words), words, tf_text.normalize_utf8(words, "NFC"))
-    words, rows = _cut_added(words, rows, after)
+        words = tf.where(is_added(words), words, tf_text.normalize_utf8(words, "NFC"))
+    words, rows = cut_added(words, rows, after)
     if rule.prefix_space:
-        bare = ~(_is_added(words) | tf.strings.regex_full_match(words, r"(?s: .*)"))
+        bare = ~(is_added(words) | tf.strings.regex_full_match(words, r"(?s: .*)"))
         words = tf.where(bare, tf.strings.join([" ", words]), words)
     # Of several spaces before a word the last one belongs to the word or stands alone.
     space, other = _for_re2(r"\s"), _for_re2(r"[^\s]")
     last = f"({space}+)({rule.last_space}{other})"
     cut = tf.strings.regex_replace(words, last, rb"\1" + BREAK + rb"\2")
     cut = tf.strings.regex_replace(cut, rule.pattern, rb"\0" + BREAK)
-    return _cut(tf.where(_is_added(words), words, cut), rows)
+    return _cut(tf.where(is_added(words), words, cut), rows)
 
 
-def _cut_added(words, rows, added_ids):
-    """Cut added tokens out, the longest at each place, and mark them."""
+def cut_added(words, rows, added_ids):
+    """Cut added tokens out of words, the longest at each place, and mark them.
+
+    Args:
+        words: string (W,).
+        rows: int64 (W,), ascending.
+        added_ids: dict text -> id.
+
+    Returns:
+        (words, rows) as `words_in_graph`; none is empty.
+    """
     import tensorflow as tf
 
     if not added_ids:
         return _cut(words, rows)
     pattern = "|".join(map(re.escape, sorted(added_ids, key=len, reverse=True)))
     cut = tf.strings.regex_replace(words, pattern, BREAK + ADDED + rb"\0" + BREAK)
-    return _cut(tf.where(_is_added(words), words, cut), rows)
+    return _cut(tf.where(is_added(words), words, cut), rows)
 
 
 def _cut(words, rows):
@@ -190,7 +208,8 @@ def _cut(words, rows):
     return tf.boolean_mask(parts, kept), tf.boolean_mask(rows, kept)
 
 
-def _is_added(words):
+def is_added(words):
+    """Which words are added tokens that `cut_added` has cut out: bool (W,)."""
     import tensorflow as tf
 
     return tf.strings.substr(words, 0, 1) == ADDED

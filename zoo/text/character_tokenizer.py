@@ -129,6 +129,11 @@ class CharacterTokenizer:
                     )
         return ["".join(self._texts[token] for token in row) for row in rows]
 
+    def settled(self, ids):
+        """How many of the first ids have texts that no later id changes but for U+FFFD at the end:
+        all; list of int -> int."""
+        return len(ids)
+
     def spell(self, ids):
         """The character of each id, for people; list of int -> list of str."""
         return ["<end>" if token == self.end_id else self._texts[int(token)] for token in ids]

@@ -150,6 +150,11 @@ class SentencePieceTokenizer:
                 kept.append(token)
         return kept
 
+    def settled(self, ids):
+        """How many of the first ids have texts that no later id changes but for U+FFFD at the end:
+        all; list of int -> int."""
+        return len(ids)
+
     def spell(self, ids):
         """The piece of each id, for people: "\u2581" begins a word; list of int -> list of str."""
         return [self._processor.id_to_piece(int(token)) for token in ids]
