@@ -151,21 +151,29 @@ def _same(found, right):
 
 
 def make_cases(model, source, count):
-    """[(question, right answer)], no two questions alike, as clients write and read them."""
+    """[(question, right answer)], no two questions alike, as clients write and read them.
+
+    Raises:
+        ValueError: all answers are alike.
+    """
     rows = typical_rows(source, count)
     questions = [_row(rows, number) for number in range(count)]
-    return [(_plain(question), _plain(model.run(question))) for question in questions]
+    cases = [(_plain(question), _plain(model.run(question))) for question in questions]
+    if all(same(right, cases[0][1]) for _, right in cases):
+        raise ValueError(f"{source} gives every question one answer: none could be told as wrong")
+    return cases
 
 
 def _row(rows, number):
-    """One of the rows as a batch, its texts made anew of the words of all: no two are alike."""
+    """One of the rows as a batch, its texts made anew of the letters of all: no two are alike."""
     rng = np.random.default_rng(number)
     found = {}
     for name, value in rows.items():
         found[name] = value[number : number + 1].copy()
         if value.dtype == object:
-            words = sorted(set(b" ".join(value).split()))
-            found[name][0] = b" ".join(rng.choice(words, WORDS))
+            letters = sorted(set("".join(b"".join(value).decode().split())))
+            words = ["".join(rng.choice(letters, rng.integers(1, 7))) for _ in range(WORDS)]
+            found[name][0] = " ".join(words).encode()
     return found
 
 

@@ -23,6 +23,7 @@ from zoo.serving.versions import models, versions
 THREADS = ((1, 1), (1, 0), (0, 0))  # within an op, between ops; 0: as many as cores
 ROWS = (1, 8, 32)
 CALLERS = (1, 2, 4, 8)
+PLOTTED = (1, 0)  # the threads of the plot
 PANELS = 4  # of the plot, side by side
 
 
@@ -121,7 +122,7 @@ def print_table(name, found):
 
 
 def plot(results, file):
-    """One panel a model: p50 over rows a second, a line for each number of rows, (1, 1) threads."""
+    """One panel a model: p50 and p99 over rows a second, a line for each number of rows."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -135,17 +136,21 @@ def plot(results, file):
     for panel in panels.flat[len(results) :]:
         panel.set_axis_off()
     for panel, (name, found) in zip(panels.flat, results.items(), strict=False):
-        lines = found[str(THREADS[0])]
+        lines = found[str(PLOTTED)]
         for count, marker in zip(ROWS, "os^", strict=True):
             own = [line for line in lines if line["rows"] == count]
             speed = [line["rows_per_s"] for line in own]
             (drawn,) = panel.plot(speed, [x["p50_ms"] for x in own], f"{marker}-", label=f"{count}")
             panel.plot(speed, [x["p99_ms"] for x in own], f"{marker}:", color=drawn.get_color())
         panel.set(title=name, xlabel="rows a second", ylabel="ms a call", yscale="log")
+        panel.set_xlim(left=0)
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter("")
         panel.grid(alpha=0.3)
         panel.legend(title="rows a call")
     callers = ", ".join(map(str, CALLERS))
-    figure.suptitle(f"p50 (solid) and p99 (dotted) with {callers} callers, 1 thread each")
+    threads = "1 thread within an op, between ops one a core"
+    figure.suptitle(f"p50 (solid) and p99 (dotted) with {callers} callers; {threads}")
     figure.savefig(file, dpi=120)
     plt.close(figure)
 

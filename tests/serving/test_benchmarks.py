@@ -121,7 +121,7 @@ def test_plot(tmp_path):
         for rows in (1, 8, 32)
         for callers in (1, 2)
     ]
-    plot({"a": {"(1, 1)": lines}, "b": {"(1, 1)": lines}}, tmp_path / "load.png")
+    plot({"a": {"(1, 0)": lines}, "b": {"(1, 0)": lines}}, tmp_path / "load.png")
     assert (tmp_path / "load.png").read_bytes().startswith(b"\x89PNG")
 
 
