@@ -10,6 +10,7 @@ from zoo.folders import new_folder
 from zoo.layers import record_attention_calls
 from zoo.tasks.attention import Attention
 from zoo.tasks.task import Task
+from zoo.tasks.warm_up import warm_up_texts
 from zoo.text import Pieces, WordPieceTokenizer, pack_rows
 
 
@@ -181,10 +182,7 @@ class TextTask(Task):
 
     def warm_up_texts(self):
         """Requests for a SavedModel: empty, typical, of mixed lengths, many; lists of str."""
-        first = len(self.tokenizer.added_tokens)
-        ids = range(first, min(first + 24, self.tokenizer.vocabulary_size))
-        sentence = self.tokenizer.decode([list(ids)])[0]
-        return [[""], [sentence], [sentence[:10], sentence, ""], [sentence] * 8]
+        return warm_up_texts(self.tokenizer)
 
     def _check_fit(self):
         config, tokenizer = self.model.config, self.tokenizer
