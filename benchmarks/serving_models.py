@@ -137,8 +137,6 @@ BERT_TASKS = {
     "masks": mask_filler,
 }
 OTHERS = {"translation": translator, "generation": small_generator, "rewards": scorer}
-
-
 NAMES = (*BERT_TASKS, *OTHERS)
 
 

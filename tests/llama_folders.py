@@ -95,3 +95,9 @@ def write_json(folder, changes, remove_model=True):
     (folder / "tokenizer.json").write_text(text, encoding="utf-8")
     if remove_model:
         (folder / "tokenizer.model").unlink()
+
+
+def random_rows(size, count=997):
+    """Rows of ids, every other one of bytes for the most part."""
+    dice = random.Random(7)
+    return [[dice.randrange(size if row % 2 else 290) for _ in range(11)] for row in range(count)]

@@ -142,6 +142,7 @@ def test_bad_input_ends_in_one_line(files, tmp_path, capsys):
         (["train", "--run", tmp_path / "b", *data, "--vocab-size", "5000"], "vocab_size=5000"),
         (["train", "--run", tmp_path / "foreign", *data], "is no run folder"),
         (["train", "--run", tmp_path / "c", "--train", *files], "--dev"),
+        (["train", "--run", tmp_path / "d", *data, "--segmentations", 0], "at least 1, got 0"),
         (["train", "--run", tmp_path / "d", *data, *SMALL, "--size", "huge"], "'huge'"),
         (["evaluate", "--run", tmp_path / "none"], "is no run folder"),
     ]

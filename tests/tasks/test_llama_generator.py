@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tests.checkpoints.test_llama import CONFIGS
 from tests.gpt_checkpoints import reference_model, torch, transformers
 from tests.llama_folders import LLAMA, PREPEND, write_json, write_kind
 from tests.serving.calls import in_process, only_in_process
@@ -21,17 +22,8 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def reference():
-    config = transformers.LlamaConfig(
-        vocab_size=499,
-        hidden_size=24,
-        intermediate_size=20,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=97,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
+    own = {"vocab_size": 499, "max_position_embeddings": 97, "bos_token_id": 1, "eos_token_id": 2}
+    config = transformers.LlamaConfig(**{**CONFIGS["grouped"], **own})
     return reference_model(transformers.LlamaForCausalLM, config, kernels=15)
 
 

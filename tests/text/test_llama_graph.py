@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.byte_bpe_texts import BROKEN
-from tests.llama_folders import KINDS, NASTY, write_json, write_kind
+from tests.llama_folders import KINDS, NASTY, random_rows, write_json, write_kind
 from zoo.text import LlamaTokenizer, decode_behind, decode_behind_in_graph
 
 pytest.importorskip("transformers")
@@ -24,11 +24,6 @@ def tokenizer(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def graph(tokenizer):
     return tokenizer.graph()
-
-
-def random_rows(size, count=997):
-    dice = random.Random(7)
-    return [[dice.randrange(size if row % 2 else 290) for _ in range(11)] for row in range(count)]
 
 
 def decoded(texts):

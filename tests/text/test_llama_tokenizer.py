@@ -1,13 +1,20 @@
 """Ids and texts equal those of transformers' tokenizers, whatever files the folder has."""
 
 import json
-import random
 
 import numpy as np
 import pytest
 import sentencepiece
 
-from tests.llama_folders import KINDS, LLAMA, NASTY, model_proto, write_json, write_kind
+from tests.llama_folders import (
+    KINDS,
+    LLAMA,
+    NASTY,
+    model_proto,
+    random_rows,
+    write_json,
+    write_kind,
+)
 from zoo.text import ByteBPETokenizer, IncrementalText, LlamaTokenizer, pretrained_tokenizer
 
 transformers = pytest.importorskip("transformers")
@@ -35,12 +42,6 @@ def theirs(folder):
 def model_folder(tmp_path):
     write_kind(tmp_path, "model")
     return tmp_path
-
-
-def random_rows(size, count=997):
-    """Rows of ids, every other one of bytes for the most part."""
-    dice = random.Random(7)
-    return [[dice.randrange(size if row % 2 else 290) for _ in range(11)] for row in range(count)]
 
 
 def test_ids_equal(tokenizer, theirs):

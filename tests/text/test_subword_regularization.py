@@ -1,6 +1,12 @@
 import pytest
 
-from zoo.text import SubwordRegularization, open_ids, train_sentencepiece, write_ids
+from zoo.text import (
+    CharacterTokenizer,
+    SubwordRegularization,
+    open_ids,
+    train_sentencepiece,
+    write_ids,
+)
 
 TEXTS = ["Die katze straßebäume übung", "Die", "", "schläfren 漢"]
 
@@ -50,6 +56,13 @@ def test_arrays_know_how_they_were_drawn(tokenizer, tmp_path):
     for other in (tokenizer, SubwordRegularization(tokenizer, 0.2, seed=1)):
         with pytest.raises(ValueError, match="another tokenizer"):
             open_ids(tmp_path / "ids", other)
+
+
+def test_other_tokenizers_and_texts_are_refused(tokenizer):
+    with pytest.raises(TypeError, match="must be a SentencePieceTokenizer, got CharacterTokenizer"):
+        SubwordRegularization(CharacterTokenizer("ab"), 0.1)
+    with pytest.raises(ValueError, match="texts must be a list of str, got one str"):
+        SubwordRegularization(tokenizer, 0.1).encode("one text")
 
 
 @pytest.mark.parametrize(

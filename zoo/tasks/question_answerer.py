@@ -22,7 +22,7 @@ from zoo.tasks.spans import (
 )
 from zoo.tasks.text_task import TextTask, check_texts, chosen
 from zoo.text import PackedWindows, WindowRule
-from zoo.text.padding import check_text
+from zoo.text.checks import check_text
 from zoo.text.windows import substrings_in_graph
 
 _LONGEST = 384  # tokens of a window, as in `run_squad.py` of Devlin et al. 2019

@@ -3,11 +3,11 @@
 from zoo.text.byte_bpe_description import piece_texts
 from zoo.text.byte_bpe_merges import merge_in_graph, merge_table
 from zoo.text.byte_bpe_words import ADDED, BREAK, word_rule, words_in_graph
-from zoo.text.prompts import align_right_in_graph
+from zoo.text.prompt_module import with_prompt_functions
 from zoo.text.ragged_rows import repeated_numbers, row_numbers
 
 
-def byte_bpe_graph(tokenizer, id_texts, max_length=None, split_special_tokens=False):
+def byte_bpe_graph(tokenizer, id_texts, split_special_tokens, align):
     """Build the `tf.Module` that `ByteBPETokenizer.graph` describes.
 
     Only ops of TensorFlow and TensorFlow Text that a stock TF Serving links. It holds constants and
@@ -16,8 +16,8 @@ def byte_bpe_graph(tokenizer, id_texts, max_length=None, split_special_tokens=Fa
     Args:
         tokenizer: a `ByteBPETokenizer`.
         id_texts: list of V bytes, what each id gives in a decoded text.
-        max_length: longest row of `encode_prompts`, or None.
         split_special_tokens: whether special tokens in a text are ordinary text.
+        align: rows of ids to `Prompts`, see `with_prompt_functions`.
 
     Raises:
         ValueError: the graph does not know such a tokenizer.
@@ -41,11 +41,6 @@ def byte_bpe_graph(tokenizer, id_texts, max_length=None, split_special_tokens=Fa
             count = tf.size(text, tf.int64)
             return tf.RaggedTensor.from_value_rowids(ids.flat_values, rows, count, validate=False)
 
-    def encode_prompts(text):
-        rows, pad_id = module.encode(text), tokenizer.pad_id or 0
-        start = tokenizer.start_id, tokenizer.add_start
-        return align_right_in_graph(rows, pad_id, max_length, *start)
-
     def decode(ids):
         with tf.device("CPU"):
             known = (ids >= 0) & (ids < len(id_texts))
@@ -53,12 +48,7 @@ def byte_bpe_graph(tokenizer, id_texts, max_length=None, split_special_tokens=Fa
             text = tf.strings.reduce_join(texts, axis=1)
             return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
 
-    text = tf.TensorSpec([None], tf.string, "text")
-    ids = tf.TensorSpec([None, None], tf.int32, "ids")
-    module.encode = tf.function(encode, input_signature=[text], autograph=False)
-    module.encode_prompts = tf.function(encode_prompts, input_signature=[text], autograph=False)
-    module.decode = tf.function(decode, input_signature=[ids], autograph=False)
-    return module
+    return with_prompt_functions(module, encode, decode, align)
 
 
 def _whole_words(description, rule, table):

@@ -3,8 +3,8 @@
 from zoo.text.byte_bpe_description import checked_description, gpt2_description, piece_texts
 from zoo.text.byte_bpe_files import read_folder, read_vocabulary_and_merges, write_folder
 from zoo.text.byte_bpe_graph import byte_bpe_graph
+from zoo.text.checks import checked_rows
 from zoo.text.described_tokenizer import DescribedTokenizer
-from zoo.text.prompts import check_prompt_length
 
 
 class ByteBPETokenizer(DescribedTokenizer):
@@ -80,13 +80,8 @@ class ByteBPETokenizer(DescribedTokenizer):
             b"".join(self._texts[token] for token in row if token not in silent).decode(
                 "utf-8", "replace"
             )
-            for row in self.checked_rows(ids)
+            for row in checked_rows(ids, self.vocabulary_size)
         ]
-
-    def settled(self, ids):
-        """How many of the first ids have texts that no later id changes but for U+FFFD at the end:
-        all; list of int -> int."""
-        return len(ids)
 
     def spell(self, ids):
         """The text of each id, for people, such as " the"; list of int -> list of str.
@@ -95,29 +90,10 @@ class ByteBPETokenizer(DescribedTokenizer):
         """
         return [_spelled(self._texts[int(token)]) for token in ids]
 
-    def graph(self, max_length=None, split_special_tokens=False):
-        """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
-
-        It keeps no words: its memory does not grow with what it is given.
-
-        Args:
-            max_length: longest prompt that `encode_prompts` gives.
-            split_special_tokens: see `encode`.
-
-        Returns:
-            A `tf.Module` with the functions `encode(text: string [B]) -> ragged int32 (B, None)`,
-            `encode_prompts(text: string [B]) -> Prompts` and `decode(ids: int32 (B, T)) -> string
-            [B]`, as the methods, special tokens left out of decoded texts. Invalid UTF-8 is read as
-            U+FFFD; ids outside the vocabulary have no text. What calls them must hold the module as
-            an attribute, so that `tf.saved_model.save` finds its table.
-
-        Raises:
-            ValueError: `max_length` has no room for a token; or the tokenizer cuts words by a
-                pattern, normalizes texts or has added tokens in a way that the graph does not know.
-        """
-        check_prompt_length(max_length, self.add_start)
+    def make_graph(self, split_special_tokens, align):
+        """See `DescribedTokenizer.make_graph`."""
         texts = [b"" if i in self.special else text for i, text in enumerate(self._texts)]
-        return byte_bpe_graph(self, texts, max_length, split_special_tokens)
+        return byte_bpe_graph(self, texts, split_special_tokens, align)
 
     def write_pretrained(self, folder):
         """Write what `from_pretrained` reads into a folder that exists, beside a model's files."""

@@ -1,5 +1,6 @@
 """A character tokenizer as TensorFlow ops. TensorFlow is imported on the first call only."""
 
+from zoo.text.prompt_module import with_prompt_functions
 from zoo.text.prompts import align_right_in_graph
 from zoo.text.ragged_rows import where_true
 
@@ -25,17 +26,12 @@ def character_graph(characters, start_id, max_length=None):
         ids = found.with_flat_values(tf.gather(ids_by_code, place))
         return where_true(ids, tf.gather(codes, place) == found.flat_values)
 
-    def encode_prompts(text):
-        return align_right_in_graph(module.encode(text), 0, max_length, start_id)
-
     def decode(ids):
         known = (ids >= 0) & (ids < len(characters))
         texts = tf.constant([*characters, ""])
         return tf.strings.reduce_join(tf.gather(texts, tf.where(known, ids, len(characters))), 1)
 
-    text = tf.TensorSpec([None], tf.string, "text")
-    ids = tf.TensorSpec([None, None], tf.int32, "ids")
-    module.encode = tf.function(encode, input_signature=[text], autograph=False)
-    module.encode_prompts = tf.function(encode_prompts, input_signature=[text], autograph=False)
-    module.decode = tf.function(decode, input_signature=[ids], autograph=False)
-    return module
+    def align(rows):
+        return align_right_in_graph(rows, 0, max_length, start_id)
+
+    return with_prompt_functions(module, encode, decode, align)

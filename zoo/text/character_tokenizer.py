@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from zoo.text.character_graph import character_graph
-from zoo.text.padding import check_text
+from zoo.text.checks import check_text, checked_rows, checked_texts
 from zoo.text.prompts import align_right, check_prompt_length
 from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
 
@@ -75,12 +75,9 @@ class CharacterTokenizer:
             ValueError: `texts` is one str, or an entry is not a str of valid Unicode or holds a
                 character that the vocabulary lacks; the message names it.
         """
-        if isinstance(texts, (str, bytes)):
-            raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
-        return [self._row(text, row) for row, text in enumerate(texts)]
+        return [self._row(text, row) for row, text in enumerate(checked_texts(texts))]
 
     def _row(self, text, row):
-        check_text(text, row)
         try:
             return [self._ids[character] for character in text]
         except KeyError as error:
@@ -119,14 +116,7 @@ class CharacterTokenizer:
         Raises:
             ValueError: an id is outside the vocabulary.
         """
-        rows = [list(map(int, row)) for row in ids]
-        for number, row in enumerate(rows):
-            for token in row:
-                if not 0 <= token < self.vocabulary_size:
-                    raise ValueError(
-                        f"row {number} holds the id {token}, outside the vocabulary of "
-                        f"{self.vocabulary_size} ids"
-                    )
+        rows = checked_rows(ids, self.vocabulary_size)
         return ["".join(self._texts[token] for token in row) for row in rows]
 
     def settled(self, ids):

@@ -8,8 +8,8 @@ import json
 from tokenizers import Tokenizer
 
 from zoo.text.byte_bpe_description import deciding_facts
-from zoo.text.padding import check_text
-from zoo.text.prompts import align_right, check_prompt_length
+from zoo.text.checks import checked_texts
+from zoo.text.prompts import align_right, align_right_in_graph, check_prompt_length
 from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
 
 _CHUNK = 256  # texts cut at a time: bounds the memory whatever the number of texts
@@ -100,11 +100,7 @@ class DescribedTokenizer(abc.ABC):
         Raises:
             ValueError: `texts` is one str, or an entry is not a str of valid Unicode.
         """
-        if isinstance(texts, (str, bytes)):
-            raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
-        texts = list(texts)
-        for row, text in enumerate(texts):
-            check_text(text, row)
+        texts = checked_texts(texts)
         encoder = self._splitting_encoder if split_special_tokens else self._encoder
         ids = []
         for begin in range(0, len(texts), _CHUNK):
@@ -144,21 +140,44 @@ class DescribedTokenizer(abc.ABC):
         rows = self.encode(texts, split_special_tokens)
         return align_right(rows, self.pad_id or 0, max_length, self.start_id, self.add_start)
 
-    def checked_rows(self, ids):
-        """Rows of ids as lists of int.
+    def settled(self, ids):
+        """How many of the first ids have texts that no later id changes but for U+FFFD at the end:
+        all; list of int -> int."""
+        return len(ids)
+
+    def graph(self, max_length=None, split_special_tokens=False):
+        """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
+
+        It keeps no words: its memory does not grow with what it is given.
+
+        Args:
+            max_length: longest prompt that `encode_prompts` gives.
+            split_special_tokens: see `encode`.
+
+        Returns:
+            A `tf.Module` with the functions `encode(text: string [B]) -> ragged int32 (B, None)`,
+            `encode_prompts(text: string [B]) -> Prompts` and `decode(ids: int32 (B, T)) -> string
+            [B]`, as the methods, special tokens left out of decoded texts. Invalid UTF-8 is read as
+            U+FFFD; ids outside the vocabulary have no text. What calls them must hold the module as
+            an attribute, so that `tf.saved_model.save` finds its table.
 
         Raises:
-            ValueError: an id is outside the vocabulary.
+            ValueError: `max_length` has no room for a token; or the tokenizer cuts words by a
+                pattern, normalizes texts or has added tokens in a way that the graph does not know.
         """
-        rows = [list(map(int, row)) for row in ids]
-        for number, row in enumerate(rows):
-            for token in row:
-                if not 0 <= token < self.vocabulary_size:
-                    raise ValueError(
-                        f"row {number} holds the id {token}, outside the vocabulary of "
-                        f"{self.vocabulary_size} ids"
-                    )
-        return rows
+        check_prompt_length(max_length, self.add_start)
+        align = functools.partial(
+            align_right_in_graph,
+            pad_id=self.pad_id or 0,
+            max_length=max_length,
+            start_id=self.start_id,
+            always_start=self.add_start,
+        )
+        return self.make_graph(split_special_tokens, align)
+
+    @abc.abstractmethod
+    def make_graph(self, split_special_tokens, align):
+        """What `graph` gives; `align` makes `Prompts` of a ragged (B, None)."""
 
     def save(self, folder):
         """Write the tokenizer to a new folder, all or nothing.

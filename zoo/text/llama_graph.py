@@ -13,11 +13,11 @@ from zoo.text.llama_description import (
     prefix_of,
     strips,
 )
-from zoo.text.prompts import align_right_in_graph
+from zoo.text.prompt_module import with_prompt_functions
 from zoo.text.ragged_rows import repeated_numbers, row_numbers
 
 
-def llama_graph(tokenizer, max_length=None, split_special_tokens=False):
+def llama_graph(tokenizer, split_special_tokens, align):
     """Build the `tf.Module` that `LlamaTokenizer.graph` describes.
 
     Only ops of TensorFlow that a stock TF Serving links. It holds constants and one table that
@@ -25,8 +25,8 @@ def llama_graph(tokenizer, max_length=None, split_special_tokens=False):
 
     Args:
         tokenizer: a `LlamaTokenizer`.
-        max_length: longest row of `encode_prompts`, or None.
         split_special_tokens: whether special tokens in a text are ordinary text.
+        align: rows of ids to `Prompts`, see `with_prompt_functions`.
 
     Raises:
         ValueError: the graph does not know such a tokenizer.
@@ -54,23 +54,13 @@ def llama_graph(tokenizer, max_length=None, split_special_tokens=False):
             rows = tf.gather(rows, numbers)
             return tf.RaggedTensor.from_value_rowids(symbols, rows, count, validate=False)
 
-    def encode_prompts(text):
-        rows, pad_id = module.encode(text), tokenizer.pad_id or 0
-        start = tokenizer.start_id, tokenizer.add_start
-        return align_right_in_graph(rows, pad_id, max_length, *start)
-
     def decode(ids):
         with tf.device("CPU"):
             text = _text(ids, tokenizer)
             # One space, where the text begins.
             return tf.strings.regex_replace(text, r"\A ", "") if strips(description) else text
 
-    text = tf.TensorSpec([None], tf.string, "text")
-    ids = tf.TensorSpec([None, None], tf.int32, "ids")
-    module.encode = tf.function(encode, input_signature=[text], autograph=False)
-    module.encode_prompts = tf.function(encode_prompts, input_signature=[text], autograph=False)
-    module.decode = tf.function(decode, input_signature=[ids], autograph=False)
-    return module
+    return with_prompt_functions(module, encode, decode, align)
 
 
 def _stages(description, split_special_tokens):

@@ -1,10 +1,10 @@
 """Text to ids and back as Llama 1 and 2 do it: SentencePiece's BPE with bytes."""
 
+from zoo.text.checks import checked_rows
 from zoo.text.described_tokenizer import DescribedTokenizer
 from zoo.text.llama_description import byte_of, checked_llama_description
 from zoo.text.llama_files import read_llama_folder, write_llama_folder
 from zoo.text.llama_graph import llama_graph
-from zoo.text.prompts import check_prompt_length
 from zoo.text.tokenizer_json import token_ids
 
 
@@ -66,7 +66,9 @@ class LlamaTokenizer(DescribedTokenizer):
         Raises:
             ValueError: an id is outside the vocabulary.
         """
-        return self._encoder.decode_batch(self.checked_rows(ids), skip_special_tokens)
+        return self._encoder.decode_batch(
+            checked_rows(ids, self.vocabulary_size), skip_special_tokens
+        )
 
     def settled(self, ids):
         """How many of the first ids have texts that no later id changes; list of int -> int.
@@ -82,26 +84,9 @@ class LlamaTokenizer(DescribedTokenizer):
         """The piece of each id, for people: "\u2581" begins a word; list of int -> list of str."""
         return [self._pieces.get(int(token), f"<{token}>") for token in ids]
 
-    def graph(self, max_length=None, split_special_tokens=False):
-        """The tokenizer as a `tf.Module`, for a SavedModel. Imports TensorFlow.
-
-        Args:
-            max_length: longest prompt that `encode_prompts` gives.
-            split_special_tokens: see `encode`.
-
-        Returns:
-            A `tf.Module` with the functions `encode(text: string [B]) -> ragged int32 (B, None)`,
-            `encode_prompts(text: string [B]) -> Prompts` and `decode(ids: int32 (B, T)) -> string
-            [B]`, as the methods, special tokens left out of decoded texts. Invalid UTF-8 is read as
-            U+FFFD; ids outside the vocabulary have no text. What calls them must hold the module as
-            an attribute, so that `tf.saved_model.save` finds its table.
-
-        Raises:
-            ValueError: `max_length` has no room for a token; or the tokenizer has added tokens that
-                the graph does not know.
-        """
-        check_prompt_length(max_length, self.add_start)
-        return llama_graph(self, max_length, split_special_tokens)
+    def make_graph(self, split_special_tokens, align):
+        """See `DescribedTokenizer.make_graph`."""
+        return llama_graph(self, split_special_tokens, align)
 
     def write_pretrained(self, folder):
         """Write what `from_pretrained` reads into a folder that exists, beside a model's files."""

@@ -6,10 +6,11 @@ import re
 
 import sentencepiece
 
+from zoo.text.checks import checked_rows, checked_texts
 from zoo.text.marian_files import MarianFiles
 from zoo.text.marian_graph import marian_graph
 from zoo.text.moses_punctuation import MosesPunctuation
-from zoo.text.padding import check_text, pad_rows
+from zoo.text.padding import pad_rows
 from zoo.text.special_ids import SpecialIds
 from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
 
@@ -114,12 +115,9 @@ class MarianTokenizer:
         Raises:
             ValueError: `texts` is one str, or an entry is not a str of valid Unicode.
         """
-        if isinstance(texts, (str, bytes)):
-            raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
         unk = self.special_ids.unk
         rows = []
-        for row, text in enumerate(texts):
-            check_text(text, row)
+        for text in checked_texts(texts):
             text = text if self.normalizer is None else self.normalizer(text)
             rows.append([self.piece_ids.get(piece, unk) for piece in self._pieces(text)])
         return rows
@@ -160,18 +158,10 @@ class MarianTokenizer:
         Raises:
             ValueError: an id is outside the vocabulary.
         """
-        return [self._text(row, number) for number, row in enumerate(ids)]
+        return [self._text(row) for row in checked_rows(ids, len(self.id_pieces))]
 
-    def _text(self, row, number):
-        pieces = []
-        for token in map(int, row):
-            if not 0 <= token < len(self.id_pieces):
-                raise ValueError(
-                    f"row {number} holds the id {token}, outside the vocabulary of "
-                    f"{len(self.id_pieces)} ids"
-                )
-            if self.id_pieces[token] is not None:
-                pieces.append(self.id_pieces[token])
+    def _text(self, row):
+        pieces = [self.id_pieces[token] for token in row if self.id_pieces[token] is not None]
         # Pieces that the model does not know keep their mark of a space.
         text = self._decoder.decode_pieces(pieces).replace("\u2581", " ").strip()
         for old, new in self.clean_up:

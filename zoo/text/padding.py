@@ -1,19 +1,6 @@
-"""Checks and padding that all tokenizers share."""
+"""Padding that all tokenizers share."""
 
 import numpy as np
-
-
-def check_text(text, row, name="texts"):
-    """Raise ValueError unless `text`, entry `row` of `name`, is a str of valid Unicode."""
-    if not isinstance(text, str):
-        raise ValueError(f"{name}[{row}] must be a str, got {type(text).__name__}")
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"{name}[{row}] holds a lone surrogate at position {error.start}: not valid Unicode"
-            ) from error
 
 
 def pad_rows(rows, special_ids, max_length=None):

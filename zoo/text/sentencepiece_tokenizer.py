@@ -2,11 +2,13 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 
 import sentencepiece
 
-from zoo.text.padding import check_text, pad_rows
+from zoo.text.checks import checked_rows, checked_texts
+from zoo.text.padding import pad_rows
 from zoo.text.sentencepiece_graph import sentencepiece_graph
 from zoo.text.special_ids import SpecialIds
 from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
@@ -76,7 +78,7 @@ class SentencePieceTokenizer:
         Raises:
             ValueError: `texts` is one str, or an entry is not a str of valid Unicode.
         """
-        return self._processor.encode(_checked(texts))
+        return self._processor.encode(checked_texts(texts))
 
     def sample(self, texts, alpha, seeds):
         """Draw one of the segmentations of each text; see `SubwordRegularization`.
@@ -94,7 +96,7 @@ class SentencePieceTokenizer:
             ValueError: as `encode`.
         """
         rows = []
-        for text, seed in zip(_checked(texts), seeds, strict=True):
+        for text, seed in zip(checked_texts(texts), seeds, strict=True):
             sentencepiece.set_random_generator_seed(seed)
             rows.append(
                 self._processor.encode(text, enable_sampling=True, alpha=alpha, nbest_size=-1)
@@ -132,23 +134,14 @@ class SentencePieceTokenizer:
         Raises:
             ValueError: an id is outside the vocabulary.
         """
-        rows = [self._text_ids(row, number) for number, row in enumerate(ids)]
+        rows = [self._text_ids(row) for row in checked_rows(ids, self.vocabulary_size)]
         # The library takes [] for one row without ids, and gives "".
         return self._processor.decode(rows) if rows else []
 
-    def _text_ids(self, row, number):
-        special, size = self.special_ids, self.vocabulary_size
-        kept = []
-        for token in map(int, row):
-            if not 0 <= token < size:
-                raise ValueError(
-                    f"row {number} holds the id {token}, outside the vocabulary of {size} ids"
-                )
-            if token == special.end:
-                break
-            if token not in (special.pad, special.start):
-                kept.append(token)
-        return kept
+    def _text_ids(self, row):
+        special = self.special_ids
+        text = itertools.takewhile(lambda token: token != special.end, row)
+        return [token for token in text if token not in (special.pad, special.start)]
 
     def settled(self, ids):
         """How many of the first ids have texts that no later id changes but for U+FFFD at the end:
@@ -205,16 +198,6 @@ class SentencePieceTokenizer:
             return cls((folder / _MODEL_FILE).read_bytes(), special_ids)
 
         return read_tokenizer(folder, cls, _SETTINGS_FILE, build)
-
-
-def _checked(texts):
-    """A list of str of valid Unicode, or a ValueError."""
-    if isinstance(texts, (str, bytes)):
-        raise ValueError(f"texts must be a list of str, got one {type(texts).__name__}")
-    texts = list(texts)
-    for row, text in enumerate(texts):
-        check_text(text, row)
-    return texts
 
 
 def _check_max_length(max_length):

@@ -5,6 +5,9 @@ import json
 
 import numpy as np
 
+from zoo.text.checks import checked_texts
+from zoo.text.sentencepiece_tokenizer import SentencePieceTokenizer
+
 
 class SubwordRegularization:
     """Draws pieces anew each time that a text is encoded, for `write_ids` of a training text.
@@ -21,10 +24,16 @@ class SubwordRegularization:
             the seed and n alone.
 
     Raises:
+        TypeError: the tokenizer is of another kind.
         ValueError: `alpha` or `seed` is out of bounds.
     """
 
     def __init__(self, tokenizer, alpha, seed=0):
+        if not isinstance(tokenizer, SentencePieceTokenizer):
+            raise TypeError(
+                f"tokenizer must be a SentencePieceTokenizer, got {type(tokenizer).__name__}, "
+                "which knows one segmentation of a text only"
+            )
         if not 0 < alpha <= 1:
             raise ValueError(f"alpha must be above 0 and at most 1, got {alpha}")
         if seed < 0:
@@ -55,12 +64,11 @@ class SubwordRegularization:
         Raises:
             ValueError: as `SentencePieceTokenizer.encode`.
         """
-        texts = list(texts)
+        texts = checked_texts(texts)
         places = range(self._encoded, self._encoded + len(texts))
         seeds = [
             int(np.random.SeedSequence([self._seed, place]).generate_state(1)[0])
             for place in places
         ]
-        rows = self._tokenizer.sample(texts, self._alpha, seeds)
         self._encoded += len(texts)
-        return rows
+        return self._tokenizer.sample(texts, self._alpha, seeds)

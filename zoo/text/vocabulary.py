@@ -11,8 +11,8 @@ from tokenizers import BertWordPieceTokenizer, ByteLevelBPETokenizer
 
 from zoo.text.byte_bpe_description import END_OF_TEXT, gpt2_description
 from zoo.text.byte_bpe_tokenizer import ByteBPETokenizer
+from zoo.text.checks import check_text
 from zoo.text.files import decoded_lines, read_lines
-from zoo.text.padding import check_text
 from zoo.text.sentencepiece_tokenizer import SentencePieceTokenizer
 from zoo.text.special_ids import SpecialIds
 

@@ -3,7 +3,7 @@
 import functools
 from typing import Any, NamedTuple
 
-from zoo.text.padding import check_text
+from zoo.text.checks import check_text
 from zoo.text.wordpiece_words import words_in_graph
 
 _CHUNK = 256  # texts cut at a time: bounds the memory whatever the number of texts

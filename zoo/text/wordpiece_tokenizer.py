@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from zoo.text.padding import check_text
+from zoo.text.checks import checked_rows, checked_texts
 from zoo.text.special_ids import SpecialIds
 from zoo.text.tokenizer_folder import read_tokenizer, write_tokenizer
 from zoo.text.wordpiece_decoding import PieceTexts
@@ -142,7 +142,7 @@ class WordPieceTokenizer:
         Raises:
             ValueError: as `encode`.
         """
-        texts = _checked_texts(texts, "texts")
+        texts = checked_texts(texts)
         rows = Pieces([], [], [])
         for begin in range(0, len(texts), _CHUNK):
             for field, found in zip(rows, self._cut(texts[begin : begin + _CHUNK]), strict=True):
@@ -203,7 +203,7 @@ class WordPieceTokenizer:
         check_packing(max_length, "longest_first")
         if isinstance(words, (str, bytes)):
             raise ValueError(f"words must be a list of lists of str, got {type(words).__name__}")
-        words = [_checked_texts(row, f"words[{number}]") for number, row in enumerate(words)]
+        words = [checked_texts(row, f"words[{number}]") for number, row in enumerate(words)]
         of_words = self.pieces([word for row in words for word in row])
         rows, columns = rows_of_words(of_words, [len(row) for row in words])
         packed = pack_rows(rows, None, self.special_ids, max_length)
@@ -225,14 +225,7 @@ class WordPieceTokenizer:
         Raises:
             ValueError: an id is outside the vocabulary.
         """
-        rows = [list(map(int, row)) for row in ids]
-        for number, row in enumerate(rows):
-            for token in row:
-                if not 0 <= token < self.vocabulary_size:
-                    raise ValueError(
-                        f"row {number} holds the id {token}, outside the vocabulary of "
-                        f"{self.vocabulary_size} ids"
-                    )
+        rows = checked_rows(ids, self.vocabulary_size)
         return [self.piece_texts.join(row, skip_special_tokens) for row in rows]
 
     def spell(self, ids):
@@ -286,16 +279,6 @@ class WordPieceTokenizer:
             ValueError: the folder is damaged or holds no such tokenizer.
         """
         return read_tokenizer(folder, cls, _SUMMARY_FILE, lambda new, _: cls.from_pretrained(new))
-
-
-def _checked_texts(texts, name):
-    """`texts` as a list, each entry a str of valid Unicode."""
-    if isinstance(texts, (str, bytes)):
-        raise ValueError(f"{name} must be a list of str, got one {type(texts).__name__}")
-    texts = list(texts)
-    for row, text in enumerate(texts):
-        check_text(text, row)
-    return texts
 
 
 def _added_tokens(vocabulary, tokens):
