@@ -197,13 +197,13 @@ def ctranslate2(folder, rows, threads, compute_type):
     return Contestant(call, {"ids": ids, "compute_type": runtime.compute_type})
 
 
-def matrix_vector(library, shape, threads):
-    """One row times a matrix far larger than any processor's cache: what `library` reads a second.
+def product(library, rows, shape, threads):
+    """Rows times a matrix far larger than any processor's cache: what `library` reads a second.
 
     The call makes `facts["products"]` products; a product reads `facts["bytes"]`.
     """
-    product = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}[library]
-    run = product(shape, threads)
+    build = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}[library]
+    run = build(rows, shape, threads)
     products = 5
 
     def call():
@@ -213,30 +213,30 @@ def matrix_vector(library, shape, threads):
     return Contestant(call, {"products": products, "bytes": 4 * shape[0] * shape[1]})
 
 
-def _by_tensorflow(shape, threads):
+def _by_tensorflow(rows, shape, threads):
     import tensorflow as tf
 
     set_threads(threads)
-    matrix, row = tf.Variable(tf.random.normal(shape)), tf.ones((1, shape[0]))
-    product = tf.function(lambda: tf.matmul(row, matrix))
-    return lambda: product().numpy()
+    matrix, left = tf.Variable(tf.random.normal(shape)), tf.ones((rows, shape[0]))
+    multiply = tf.function(lambda: tf.matmul(left, matrix))
+    return lambda: multiply().numpy()
 
 
-def _by_jax(shape, threads):
+def _by_jax(rows, shape, threads):
     import jax
 
     matrix = jax.random.normal(jax.random.key(0), shape)
-    row = jax.numpy.ones((1, shape[0]))
-    product = jax.jit(jax.numpy.matmul)
-    return lambda: product(row, matrix).block_until_ready()
+    left = jax.numpy.ones((rows, shape[0]))
+    multiply = jax.jit(jax.numpy.matmul)
+    return lambda: multiply(left, matrix).block_until_ready()
 
 
-def _by_torch(shape, threads):
+def _by_torch(rows, shape, threads):
     import torch
 
     torch.set_num_threads(threads[0])
-    matrix, row = torch.randn(shape), torch.ones((1, shape[0]))
-    return lambda: row @ matrix
+    matrix, left = torch.randn(shape), torch.ones((rows, shape[0]))
+    return lambda: left @ matrix
 
 
 def set_threads(threads):

@@ -1,25 +1,22 @@
 """Batches to pretrain BERT, from documents on disk."""
 
 import functools
+import threading
 
 import keras
 import numpy as np
 
+from zoo.text.endless import EndlessBatches
 from zoo.text.order import BatchOrder
 from zoo.text.sentence_pairs import PairRows, SentencePairs
 
 
-class PretrainingBatches(keras.utils.PyDataset):
-    """An endless stream of masked pairs, a pure function of (seed, epoch, step).
+class PretrainingBatches(EndlessBatches):
+    """`EndlessBatches` of masked pairs, a pure function of (seed, epoch, step).
 
     Every batch is full and of the one shape (B, T) with M places to predict in a row. Every
     sentence but the last of a document opens an example, and all of them have opened equally many,
-    as nearly as whole batches allow; each time with other masks, another b and other lengths. An
-    epoch is a fixed number of batches, and used as with `PairBatches`:
-
-        batches.first_epoch = epoch  # 0, or where a stopped training goes on
-        model.fit(batches, steps_per_epoch=batches.steps_per_epoch, initial_epoch=epoch,
-                  epochs=20, shuffle=False)
+    as nearly as whole batches allow; each time with other masks, another b and other lengths.
 
     A batch is (inputs, labels, weights) for `BERTPretrainer`: "token_ids", "segment_ids",
     "padding_mask" (B, T) and "mask_positions" (B, M); and under "mlm_logits" (B, M) and
@@ -55,7 +52,6 @@ class PretrainingBatches(keras.utils.PyDataset):
         steps_per_epoch=None,
         accumulate=1,
     ):
-        super().__init__()
         _check_positive(rows=rows, accumulate=accumulate)
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
@@ -76,24 +72,16 @@ class PretrainingBatches(keras.utils.PyDataset):
                 f"steps_per_epoch={steps_per_epoch} must be a multiple of accumulate={accumulate}, "
                 "so that no update crosses the end of an epoch"
             )
-        self.steps_per_epoch = steps_per_epoch
-        self.first_epoch = 0
-        # Only a cache: the batches of an update are asked for one after the other.
+        super().__init__(steps_per_epoch)
+        # Only a cache: the batches of an update are asked for one after the other, or side by side.
         self._update = functools.lru_cache(2)(self._make_update)
-
-    @property
-    def num_batches(self):
-        """None, which Keras reads as endless."""
-        return None
-
-    def __getitem__(self, index):
-        """Batch number `index` from the start of epoch `first_epoch`."""
-        return self.batch(self.first_epoch, index)
+        self._lock = threading.Lock()
 
     def batch(self, epoch, step):
         """The batch of a step of an epoch."""
-        epoch, step = epoch + step // self.steps_per_epoch, step % self.steps_per_epoch
-        return self._update(epoch, step // self._accumulate)[step % self._accumulate]
+        update, number = divmod(step, self._accumulate)
+        with self._lock:
+            return self._update(epoch, update)[number]
 
     def _make_update(self, epoch, update):
         """The batches of an update of an epoch."""

@@ -14,19 +14,11 @@ import keras
 import numpy as np
 
 from zoo.text.buckets import check_budget, make_buckets
+from zoo.text.endless import EndlessBatches
 
 
-class BatchStream(keras.utils.PyDataset):
-    """An endless stream of training batches whose order is a pure function of (seed, epoch, step).
-
-    An epoch is a fixed number of batches:
-
-        batches.first_epoch = epoch  # 0, or where a stopped training goes on
-        model.fit(batches, steps_per_epoch=batches.steps_per_epoch, initial_epoch=epoch,
-                  epochs=20, shuffle=False)
-
-    The stream has no end because Keras shuffles the steps of a `PyDataset` that has one by Python's
-    global generator, unless told otherwise, and never tells it the epoch.
+class BatchStream(EndlessBatches):
+    """`EndlessBatches` whose order is a pure function of (seed, epoch, step).
 
     Args:
         contents: what the batches hold.
@@ -39,31 +31,19 @@ class BatchStream(keras.utils.PyDataset):
     """
 
     def __init__(self, contents, order, accumulate=None):
-        super().__init__()
+        super().__init__(order.steps_per_epoch)
         self._contents = contents
         self._order = order
         self._accumulate = accumulate
-        self.steps_per_epoch = order.steps_per_epoch
-        self.first_epoch = 0
         self._opening = functools.lru_cache(8)(self._find_opening)
-
-    @property
-    def num_batches(self):
-        """None, which Keras reads as endless."""
-        return None
 
     @property
     def padding(self):
         """Share of padding among the ids of the batches."""
         return self._order.padding
 
-    def __getitem__(self, index):
-        """Batch number `index` from the start of epoch `first_epoch`."""
-        return self.batch(self.first_epoch, index)
-
     def batch(self, epoch, step):
         """The batch of a step of an epoch: (inputs, labels, sample_weight)."""
-        epoch, step = epoch + step // self.steps_per_epoch, step % self.steps_per_epoch
         shape, members = self._select(epoch, step)
         inputs, labels, weight = self._contents.batch(members, *shape)
         if self._accumulate is not None:
@@ -140,7 +120,10 @@ def to_tf_data(batches):
     )
     data = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
     count = tf.data.INFINITE_CARDINALITY if batches.num_batches is None else batches.num_batches
-    return data.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # see `EndlessBatches`
+    data = data.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+    return data.with_options(options)
 
 
 def budget_buckets(contents, kept, max_tokens, num_shapes):

@@ -16,7 +16,7 @@ class Twice(keras.utils.PyDataset):
     """
 
     def __init__(self, batches):
-        super().__init__()
+        super().__init__(workers=batches.workers)
         self.batches = batches
 
     @property
