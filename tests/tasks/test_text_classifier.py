@@ -73,7 +73,8 @@ def test_many_labels_hold_from_a_threshold_on():
 def test_a_number_is_the_models_output():
     grade = make(Number("stars"))
     logits = to_numpy(grade.model(grade.encode(TEXTS)))
-    np.testing.assert_allclose(grade(TEXTS), logits[:, 0], rtol=1e-5)
+    # The spread labels multiply float32's roundings too, and a compiled program has others.
+    np.testing.assert_allclose(grade(TEXTS), logits[:, 0], rtol=1e-4, atol=1e-4)
     assert grade.labels.targets([1, 2.5]).tolist() == [[1.0], [2.5]]
     with pytest.raises(ValueError, match="finite"):
         grade.labels.targets([1.0, float("nan")])
