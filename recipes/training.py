@@ -5,13 +5,16 @@ import time
 
 
 def begin(settings):
-    """Set precision and seed before anything is made.
+    """Set precision and seed before anything is made, and how the process keeps its memory.
 
     Args:
         settings: has `precision`, a Keras dtype policy, and `seed`.
     """
     import keras
 
+    import zoo
+
+    zoo.training.keep_freed_memory()
     keras.config.set_dtype_policy(settings.precision)
     keras.utils.set_random_seed(settings.seed)
 

@@ -25,6 +25,7 @@ from zoo.training.layerwise import LayerwiseAdamW, layerwise_rates
 from zoo.training.logs import JsonLinesLog, TensorBoardScalars
 from zoo.training.losses import TokenCrossEntropy, answer_loss, smoothed_cross_entropy
 from zoo.training.masked_statistics import explained_variance, masked_mean, masked_variance, whiten
+from zoo.training.memory import keep_freed_memory
 from zoo.training.metrics import Perplexity, TokenAccuracy, TokenCount, TokenLoss, TokenMean
 from zoo.training.policy_gradient import (
     clipped_policy_losses,
@@ -108,6 +109,7 @@ __all__ = [
     "masked_mean",
     "masked_variance",
     "matmul_peak",
+    "keep_freed_memory",
     "merge_lora",
     "pairwise_losses",
     "penalized_rewards",
