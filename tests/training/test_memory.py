@@ -41,6 +41,25 @@ def test_large_blocks_are_taken_again_from_memory_that_was_freed():
     subprocess.run([sys.executable, "-c", textwrap.dedent(SCRIPT)], check=True)
 
 
+@pytest.mark.parametrize(("limit", "expected"), [(2**31 - 1, 1 << 30), (1 << 25, 1 << 25)])
+def test_the_largest_block_is_what_the_c_library_allows(monkeypatch, limit, expected):
+    from zoo.training import memory
+
+    accepted = {}
+
+    class CLibrary:
+        def mallopt(self, parameter, value):
+            if parameter == -3 and value > limit:
+                return 0
+            accepted[parameter] = value
+            return 1
+
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.31"))
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: CLibrary())
+    assert memory.keep_freed_memory()
+    assert accepted == {-3: expected, -1: 2**31 - 1}
+
+
 def test_another_c_library_is_left_alone(monkeypatch):
     from zoo.training import keep_freed_memory
 

@@ -14,7 +14,6 @@ from zoo.text.buckets import make_buckets
 from zoo.text.order import BatchOrder, permutation
 from zoo.text.streams import check_positive, check_seed
 
-
 # With pools of a quarter of the 78 batches of RTE the loss of MiniLM in its third epoch was 0.60,
 # with a twentieth 0.46, and 0.48 without any sorting.
 MIN_POOLS = 20
