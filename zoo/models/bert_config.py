@@ -23,7 +23,8 @@ class BERTConfig:
         classifier_dropout: rate before a classifier's or tagger's last product; None: `dropout`.
         activation: of the feed-forward networks; "gelu" is the exact one, by the error function.
         norm_epsilon: added to the variance.
-        initializer_range: standard deviation of all kernels and tables at the start.
+        initializer_range: standard deviation of kernels and tables at the start; the last product
+            of a head that is only fine-tuned starts larger, as `glorot_uniform`.
         pad_id: what `token_ids` hold where there is no token, unless a padding mask is given.
     """
 

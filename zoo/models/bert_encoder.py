@@ -188,15 +188,15 @@ class BERTEncoder(Configured, keras.Model):
     def _pooler(self):
         return self._dense("pooler", self.config.hidden_dim, "tanh")
 
-    def _output(self, name, units):
+    def _output(self, name, units, initializer=None):
         """The last product of a head, in float32 in mixed precision too, as losses want it."""
-        return self._dense(name, units, dtype=self.variable_dtype)
+        return self._dense(name, units, initializer=initializer, dtype=self.variable_dtype)
 
-    def _dense(self, name, units, activation=None, dtype=None):
+    def _dense(self, name, units, activation=None, initializer=None, dtype=None):
         return keras.layers.Dense(
             units,
             activation=activation,
-            kernel_initializer=self._initializer(),
+            kernel_initializer=initializer or self._initializer(),
             name=name,
             dtype=dtype or self.dtype_policy,
         )
