@@ -4,7 +4,14 @@ import pytest
 from keras import ops
 
 from tests.backends import gradient, natively_compiled, to_numpy
-from zoo.compiled import compiled, is_traced, shapes_are_dynamic, value_at_hand
+from zoo.compiled import (
+    compiled,
+    is_traced,
+    shapes_are_dynamic,
+    softmax_of_few,
+    value_at_hand,
+    vector_products,
+)
 from zoo.layers import FeedForward
 
 BACKEND = keras.backend.backend()
@@ -123,3 +130,36 @@ def test_value_at_hand(x):
 
 def test_only_jax_keeps_shapes():
     assert shapes_are_dynamic() == (BACKEND != "jax")
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_vectors_times_matrices(rng, transposed, dtype):
+    x, y = rng.normal(size=(2, 3, 1, 5)), rng.normal(size=(2, 3, 5, 7))
+    given = np.swapaxes(y, -1, -2) if transposed else y
+    found = vector_products(*(ops.cast(a.astype("float32"), dtype) for a in (x, given)), transposed)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    tolerance = 1e-5 if dtype == "float32" else 0.1
+    np.testing.assert_allclose(to_numpy(ops.cast(found, "float32")), x @ y, atol=tolerance)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_vectors_times_matrices_have_gradients(rng, transposed):
+    x, y = (rng.normal(size=shape).astype("float32") for shape in ((2, 1, 5), (2, 5, 7)))
+    slope = rng.normal(size=(2, 1, 7)).astype("float32")
+
+    def total(x):
+        matrices = np.swapaxes(y, -1, -2) if transposed else y
+        products = vector_products(x, ops.convert_to_tensor(matrices), transposed)
+        return ops.sum(products * ops.convert_to_tensor(slope))
+
+    np.testing.assert_allclose(gradient(total, x), slope @ np.swapaxes(y, -1, -2), atol=1e-5)
+
+
+def test_softmax_of_few(rng):
+    x = np.log(np.array([[1.0, 2.0, 5.0], [3.0, 3.0, 2.0]], "float32"))
+    expected = [[1 / 8, 2 / 8, 5 / 8], [3 / 8, 3 / 8, 2 / 8]]
+    np.testing.assert_allclose(to_numpy(softmax_of_few(x)), expected, atol=1e-6)
+    far = to_numpy(softmax_of_few(np.array([[1e4, -1e30, -1e4]], "float32")))
+    np.testing.assert_allclose(far, [[1, 0, 0]], atol=1e-6)
+    assert to_numpy(softmax_of_few(np.zeros((0, 3), "float32"))).shape == (0, 3)

@@ -80,11 +80,24 @@ def test_function_equals_the_reference(rng, num_shared, rows_of_mask):
     np.testing.assert_allclose(weights, expected[1], atol=1e-5)
 
 
-def test_no_rows_give_no_rows():
-    empty = [ops.zeros((0, n, t, 5)) for n, t in ((4, 3), (2, 7), (2, 7))]
+@pytest.mark.parametrize(("length", "num_shared"), [(3, 2), (1, 2), (1, 4)])
+def test_no_rows_give_no_rows(length, num_shared):
+    empty = [ops.zeros((0, n, t, 5)) for n, t in ((4, length), (num_shared, 7), (num_shared, 7))]
     output, weights = scaled_dot_product_attention(*empty, ops.ones((0, 1, 7), dtype="bool"))
-    assert tuple(output.shape) == (0, 4, 3, 5)
-    assert tuple(weights.shape) == (0, 4, 3, 7)
+    assert tuple(output.shape) == (0, 4, length, 5)
+    assert tuple(weights.shape) == (0, 4, length, 7)
+
+
+def test_a_single_query_gives_what_it_gives_among_others(rng):
+    query, key, value = normal(rng, B, 6, T, 11), normal(rng, B, 6, S, 11), normal(rng, B, 6, S, 11)
+    mask = some_mask(rng, B, T, S)
+    mask[1, 0] = False  # the first query of the second row may attend to nothing
+    tensors = [ops.convert_to_tensor(x) for x in (query, key, value, mask)]
+    whole = to_numpy(scaled_dot_product_attention(*tensors))
+    single = [tensors[0][:, :, :1], *tensors[1:3], tensors[3][:, :1]]
+    for found, expected in zip(to_numpy(scaled_dot_product_attention(*single)), whole, strict=True):
+        np.testing.assert_allclose(found, expected[:, :, :1], atol=1e-5)
+        assert (found[1] == 0).all()
 
 
 def test_a_query_that_may_attend_to_nothing_gives_zeros_also_in_gradients(rng):

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from zoo.compiled import softmax_of_few, vector_products
 from zoo.layers.arguments import positive
 from zoo.layers.masks import check_mask
 from zoo.layers.projection import projection
@@ -29,7 +30,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None, dropo
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
     query = query * ops.cast(scale, query.dtype)  # step 2, before step 1 where it costs less
-    scores = _matmul(query, ops.swapaxes(key, -1, -2))  # step 1, (B, N, T, S)
+    scores = _matmul(query, key, transposed=True)  # step 1, (B, N, T, S)
     weights = _softmax_where(scores, mask)  # step 3
     kept = weights if dropout is None else dropout(weights)
     output = _matmul(kept, value)  # step 4
@@ -72,12 +73,18 @@ def _zeros_for_nothing(x, mask):
 
 def _softmax(x):
     # Keras warns of a softmax over one number, which is what a source of one token asks for.
-    return ops.ones_like(x) if x.shape[-1] == 1 else ops.softmax(x)
+    if x.shape[-1] == 1:
+        return ops.ones_like(x)
+    return softmax_of_few(x) if x.shape[-2] == 1 else ops.softmax(x)
 
 
-def _matmul(heads, shared):
-    """(B, N, T, X) times (B, M, X, Y) -> (B, N, T, Y), M dividing N."""
+def _matmul(heads, shared, transposed=False):
+    """(B, N, T, X) times (B, M, X, Y), or (B, M, Y, X) transposed -> (B, N, T, Y), M dividing N."""
     num_heads, num_shared = heads.shape[1], shared.shape[1]
+    if num_heads == num_shared and heads.shape[2] == 1:
+        return vector_products(heads, shared, transposed)
+    if transposed:
+        shared = ops.swapaxes(shared, -1, -2)
     if num_heads == num_shared:
         return ops.matmul(heads, shared)
     # The query heads of a group become more queries of one head: keys are read once, not repeated.

@@ -10,7 +10,7 @@ from zoo.layers.arguments import positive
 # A step of decoding has at most so many tokens a row; a text may have more.
 _STEP = 8
 # With so many vectors the table is multiplied from the left, see `TokenEmbedding.logits`.
-_FEW = range(4, 65)
+_FEW = range(4, 129)
 
 
 @keras.saving.register_keras_serializable("zoo")
