@@ -12,7 +12,7 @@ from zoo.compiled import (
     value_at_hand,
     vector_products,
 )
-from zoo.layers import FeedForward
+from zoo.layers import FeedForward, scaled_dot_product_attention
 
 BACKEND = keras.backend.backend()
 
@@ -154,6 +154,22 @@ def test_vectors_times_matrices_have_gradients(rng, transposed):
         return ops.sum(products * ops.convert_to_tensor(slope))
 
     np.testing.assert_allclose(gradient(total, x), slope @ np.swapaxes(y, -1, -2), atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="oneDNN rewrites TensorFlow's graphs")
+def test_a_single_query_uses_no_operation_that_onednn_takes_over():
+    import tensorflow as tf
+
+    def types(length):
+        query, mask = tf.TensorSpec([None, 2, length, 3]), tf.TensorSpec([None, 1, 5], tf.bool)
+        key = tf.TensorSpec([None, 2, 5, 3])
+        attention = tf.function(scaled_dot_product_attention)
+        graph = attention.get_concrete_function(query, key, key, mask).graph
+        return {operation.type for operation in graph.get_operations()}
+
+    taken_over = {"BatchMatMulV2", "Softmax"}
+    assert not types(1) & taken_over
+    assert taken_over <= types(4)
 
 
 def test_softmax_of_few(rng):
