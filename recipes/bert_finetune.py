@@ -27,7 +27,7 @@ from pathlib import Path
 
 from recipes.cli import answer_lines, option, run
 from recipes.exports import print_answers
-from recipes.fine_tuning_jobs import JOBS
+from recipes.fine_tuning_jobs import KINDS, job_of
 from recipes.runs import (
     is_trained,
     open_run,
@@ -45,7 +45,7 @@ FILES = {"nargs": "+", "metavar": "FILE", "type": str}
 @dataclasses.dataclass(frozen=True)
 class Train:
     run: str = option("runs/bert_finetune", "folder of the run; a stopped training goes on there")
-    task: str = option("classification", "what is to be learned", choices=tuple(JOBS))
+    task: str = option("classification", "what is to be learned", choices=KINDS)
     data: tuple = option((), "training file and dev file (default: the reviews)", **FILES)
     held_out: float = option(0.1, "share of the training file to choose by if it is alone")
     format: str = option("", "of the files; empty: what their suffix says")
@@ -68,7 +68,7 @@ class Train:
     layer_decay: float = option(1.0, "factor of the rate from a block to the one below")
     freeze: int = option(-1, "embeddings and so many blocks stay as they are; -1: all train")
     lora_rank: int = option(0, "train attention by LoRA of this rank; 0: all weights")
-    class_weights: bool = option(False, "all classes weigh the same in total")
+    class_weights: bool = option(False, "all classes, or all tags, weigh the same in total")
     metric: str = option("", "what epochs are chosen by; empty: the task's usual one")
     patience: int = option(0, "epochs without a gain that end it, best epoch kept; 0: last kept")
     precision: str = option("float32", "Keras dtype policy, such as mixed_bfloat16")
@@ -107,7 +107,7 @@ def train(settings):
     with open_run(settings) as folder:
         if is_trained(folder, "task"):
             return
-        job = JOBS[settings.task](settings)
+        job = job_of(settings)
         train_data, dev_data = data_of(settings, job)
         task = start_task(settings, job, train_data)
         job.check(task, dev_data, source_names(settings)[-1])
@@ -230,7 +230,7 @@ def load_run(run_folder):
 
     folder = trained(run_folder, "task")
     settings = settings_as(Train, read_settings(run_folder))
-    return settings, JOBS[settings.task](settings), zoo.load(folder)
+    return settings, job_of(settings), zoo.load(folder)
 
 
 def evaluate(settings):
@@ -291,7 +291,7 @@ def everything(settings):
     evaluate(Evaluate(run=settings.run))
     folder = export(settings_as(Export, settings))
     if settings.task == "classification":
-        _, dev_data = data_of(plain, JOBS[settings.task](plain))
+        _, dev_data = data_of(plain, job_of(plain))
         print_answers(folder, "label", dev_data.texts[:3])
 
 

@@ -73,15 +73,9 @@ class TextJob:
         rows = zoo.text.EncodedRows.from_packed(packed, task.tokenizer)
         weights = None
         if is_training and self.settings.class_weights:
-            weights = self._class_weights(data.labels)
+            of_label = class_weights(data.labels)
+            weights = [of_label[label] for label in data.labels]
         return rows, zoo.text.RowLabels(task.labels.targets(data.labels), weights)
-
-    def _class_weights(self, labels):
-        """N / (L * rows of the class), so that all classes weigh the same in total."""
-        if self.kind not in ("classification", "pair"):
-            raise ValueError(f"class_weights are for classes; the task is {self.kind}")
-        counts = collections.Counter(labels)
-        return [len(labels) / (len(counts) * counts[label]) for label in labels]
 
     def loss(self, task):
         """Arguments of `compile` for the loss: a sum, for batches whose weights sum to 1."""
@@ -169,7 +163,11 @@ class TaggingJob:
             for row, tags, columns in zip(part.padding_mask, ids, first_pieces, strict=True):
                 label_rows.append((tags, columns, int(row.sum())))
         rows = zoo.text.EncodedRows.from_packed(packed, task.tokenizer)
-        return rows, zoo.text.TokenLabels.of_words(*zip(*label_rows, strict=True))
+        weights = None
+        if is_training and self.settings.class_weights:
+            of_tag = class_weights(tag for tags in data.tags for tag in tags)
+            weights = [of_tag[name] for name in names]
+        return rows, zoo.text.TokenLabels.of_words(*zip(*label_rows, strict=True), weights)
 
     def loss(self, task):
         """Arguments of `compile` for the loss: a sum, for batches whose weights sum to 1."""
@@ -268,7 +266,13 @@ class QuestionJob:
             yield found._asdict()
 
 
-JOBS = {
+def class_weights(labels):
+    """{label: N / (L * its count)}, by which the L labels found weigh the same in total."""
+    counts = collections.Counter(labels)
+    return {label: counts.total() / (len(counts) * count) for label, count in counts.items()}
+
+
+_JOBS = {
     "classification": TextJob,
     "pair": TextJob,
     "multilabel": TextJob,
@@ -276,6 +280,20 @@ JOBS = {
     "tagging": TaggingJob,
     "qa": QuestionJob,
 }
+KINDS = tuple(_JOBS)
+
+
+def job_of(settings):
+    """The job of the recipe's settings.
+
+    Raises:
+        ValueError: class weights of a task whose labels are no classes that exclude each other.
+    """
+    weighted = ("classification", "pair", "tagging")
+    if settings.class_weights and settings.task not in weighted:
+        names = ", ".join(weighted)
+        raise ValueError(f"class_weights are for {names}; the task is {settings.task}")
+    return _JOBS[settings.task](settings)
 
 
 def columns_of(lines, count):

@@ -3,11 +3,14 @@
 import io
 import json
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from recipes import bert_finetune
+from recipes import bert_finetune, fine_tuning_jobs
 from recipes.cli import run
+from recipes.data.labelled import TaggedWords
 from tests.backends import to_numpy
 from tests.small_bert import small_model, small_tokenizer
 from zoo.models import BERT
@@ -187,6 +190,34 @@ def test_settings_of_what_trains(pretrained, tmp_path):
     kernels = [m.encoder.blocks[0].self_attention.weights[0] for m in (task.model, released)]
     first, second = (to_numpy(kernel.value) for kernel in kernels)
     assert abs(first - second).max() > 0
+
+
+def test_classes_and_tags_weigh_the_same_in_total():
+    settings = bert_finetune.Train(class_weights=True, task="tagging")
+    job = fine_tuning_jobs.job_of(settings)
+    tags = [["O", "O", "B-x"], ["O", "O", "O", "B-y"]]
+    data = TaggedWords([["a"] * len(row) for row in tags], tags)
+    task = SimpleNamespace(
+        tokenizer=small_tokenizer(),
+        max_length=9,
+        labels=SimpleNamespace(names=("O", "B-x", "B-y")),
+    )
+    _, labels = job.rows(task, data, is_training=True)
+    ids, weight = labels.batch(np.arange(2), 9)
+    totals = [weight[ids == label].sum() for label in range(3)]
+    np.testing.assert_allclose(totals, 7 / 3, rtol=1e-6)
+    _, plain = job.rows(task, data, is_training=False)
+    assert plain.batch(np.arange(2), 9)[1].sum() == 7
+    assert fine_tuning_jobs.class_weights("aaab") == {"a": 4 / 6, "b": 2.0}
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "regression", "qa"])
+def test_class_weights_are_refused_where_there_are_no_classes(kind, pretrained, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train(tmp_path, pretrained, kind, "--class-weights")
+    expected = f"class_weights are for classification, pair, tagging; the task is {kind}"
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_export_takes_the_next_version(pretrained, tmp_path):

@@ -111,10 +111,15 @@ def test_token_labels_by_hand():
     assert found.tolist() == [[0, 2, 0, 0, 0], [0, 3, 0, 0, 0], [0] * 5]
     assert weight.tolist() == [[0, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0] * 5]
     assert labels.weight(np.array([2, 0, 1])) == 3
-    of_words = TokenLabels.of_words([[3, 7, 0], [2]], np.array([[1, -1, 2], [1, -1, -1]]), [4, 3])
+    words = [[3, 7, 0], [2]], np.array([[1, -1, 2], [1, -1, -1]]), [4, 3]
+    of_words = TokenLabels.of_words(*words)
     found, weight = of_words.batch(np.array([0, 1]), 4)
     assert found.tolist() == [[0, 3, 0, 0], [0, 2, 0, 0]]
     assert weight.tolist() == [[0, 1, 1, 0], [0, 1, 0, 0]]
+    weighted = TokenLabels.of_words(*words, [0.5, 1, 3, 2, 0, 0, 0, 9])
+    assert weighted.batch(np.array([0, 1]), 4)[1].tolist() == [[0, 2, 0.5, 0], [0, 3, 0, 0]]
+    assert weighted.weight(np.array([0, 1])) == 5.5
+    assert weighted.weight(np.array([1])) == 3
 
 
 @pytest.mark.parametrize("batching", BATCHINGS)
@@ -342,6 +347,10 @@ def test_bad_arguments():
         RowBatches(rows, TokenLabels([[0, 0]] * 7), EqualRows())
     with pytest.raises(ValueError, match="labels are -1 everywhere"):
         TokenLabels([[-1, -1]])
+    with pytest.raises(ValueError, match="class_weights must be one a class, at least 3; got 2"):
+        TokenLabels([[0, 2]], [1, 1])
+    with pytest.raises(ValueError, match="weights must be 2 numbers, each at least 0"):
+        TokenLabels([[0, 1]], [1, -1])
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         RowBatches(rows, classes(7), EqualRows(0))
     with pytest.raises(ValueError, match="seed must be an integer >= 0, got -1"):

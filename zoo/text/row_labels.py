@@ -93,12 +93,13 @@ class TokenLabels:
 
     Args:
         rows: list of N lists of int, a label for every token of the row, [CLS] and [SEP] included.
+        class_weights: float (L,), at least 0, how much a token of each class counts; None: 1.
 
     Raises:
-        ValueError: a label is below -1, or none is scored.
+        ValueError: a label is below -1, none is scored, or one has no weight.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows, class_weights=None):
         lengths = np.fromiter((len(row) for row in rows), "int64", len(rows))
         self._offsets = np.concatenate([[0], np.cumsum(lengths)])
         self._flat = np.concatenate([np.asarray(row, "int32") for row in rows] or [[]])
@@ -107,11 +108,18 @@ class TokenLabels:
         scored = self._flat != _NOT_SCORED
         if not scored.any():
             raise ValueError("labels are -1 everywhere: no token is scored")
-        before = np.concatenate([[0], np.cumsum(scored)])
-        self._counts = before[self._offsets[1:]] - before[self._offsets[:-1]]
+        count = int(self._flat.max()) + 1
+        if class_weights is not None and len(class_weights) < count:
+            raise ValueError(
+                f"class_weights must be one a class, at least {count}; got {len(class_weights)}"
+            )
+        weights = _weights(class_weights, count if class_weights is None else len(class_weights))
+        self._class_weights = np.append(weights, np.float32(0.0))  # the last is _NOT_SCORED's
+        sums = np.cumsum(self._class_weights[self._flat], dtype="float64")
+        self._row_weights = np.diff(np.concatenate([[0.0], sums])[self._offsets])
 
     @classmethod
-    def of_words(cls, word_labels, first_pieces, lengths):
+    def of_words(cls, word_labels, first_pieces, lengths, class_weights=None):
         """Labels of words, each at the word's first piece (Devlin et al. 2018, 5.3).
 
         Args:
@@ -120,6 +128,7 @@ class TokenLabels:
                 that have none, as `WordPieceTokenizer.encode_words` gives them; rows may be longer
                 than there are words.
             lengths: int (N,), tokens of each row, special tokens included.
+            class_weights: as for the class.
 
         Raises:
             ValueError: the arguments do not fit together.
@@ -139,7 +148,7 @@ class TokenLabels:
             row = np.full(lengths[number], _NOT_SCORED, "int32")
             row[columns[columns >= 0]] = np.asarray(labels, "int32")[columns >= 0]
             rows.append(row)
-        return cls(rows)
+        return cls(rows, class_weights)
 
     def check(self, lengths):
         """Raise ValueError unless these are labels of rows of such lengths, int (N,)."""
@@ -153,10 +162,10 @@ class TokenLabels:
     def batch(self, members, width):
         """int (n,) rows -> labels int32 (n, T), sample_weight float32 (n, T); 0 where unscored."""
         labels, _ = gather_rows(self._flat, self._offsets, members, width, _NOT_SCORED)
-        return np.maximum(labels, 0), (labels != _NOT_SCORED).astype("float32")
+        return np.maximum(labels, 0), self._class_weights[labels]
 
     def weight(self, members):
-        return float(self._counts[members].sum())
+        return float(self._row_weights[members].sum())
 
 
 def _weights(weights, count):
