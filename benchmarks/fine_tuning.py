@@ -104,6 +104,9 @@ def options_from(arguments=None):
     parser.add_argument("--weight-decay", type=float, default=0.01, help="not on biases and norms")
     parser.add_argument("--clip", type=float, default=1.0, help="largest norm of the gradient")
     parser.add_argument("--max-length", type=int, default=128, help="tokens; longer texts are cut")
+    parser.add_argument(
+        "--group-by-length", action="store_true", help="rows of like length share a batch"
+    )
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--rows", type=int, help="the first rows of each file alone, to try it out")
     parser.add_argument("--json", type=pathlib.Path, help="write machine, options and results here")

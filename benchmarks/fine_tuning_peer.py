@@ -2,7 +2,8 @@
 
 AdamW (betas 0.9 and 0.999, epsilon 1e-8) without weight decay on biases and norms, a learning rate
 that rises linearly and falls linearly to 0, gradients clipped to a norm, rows shuffled at random
-each epoch, batches padded to their longest row.
+each epoch, batches padded to their longest row. Where rows of like length are to share a batch, the
+order is that of the library's `group_by_length`.
 """
 
 import time
@@ -10,6 +11,7 @@ import time
 import numpy as np
 import torch
 import transformers
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from benchmarks.fine_tuning_questions import Questioned
 from recipes.data.labelled import label_ids, label_names
@@ -172,8 +174,7 @@ class FineTuning:
         """All rows once; returns the mean of the batches' losses."""
         model.train()
         losses = []
-        shuffled = torch.randperm(len(self.train_rows), generator=order).tolist()
-        for members in _chunks(shuffled, self.options.batch_size):
+        for members in _chunks(self._order(order), self.options.batch_size):
             optimizer.zero_grad()
             with self._autocast():
                 loss = model(**self._batch([self.train_rows[i] for i in members])).loss
@@ -183,6 +184,13 @@ class FineTuning:
             schedule.step()
             losses.append(loss.item())
         return sum(losses) / len(losses)
+
+    def _order(self, generator):
+        """The rows of an epoch, anew at each call."""
+        if not self.options.group_by_length:
+            return torch.randperm(len(self.train_rows), generator=generator).tolist()
+        lengths = [len(row["input_ids"]) for row in self.train_rows]
+        return get_length_grouped_indices(lengths, self.options.batch_size, generator=generator)
 
     def predict(self, model):
         """The answer to each example of dev, in its order; rows of like length go together."""
