@@ -25,9 +25,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from recipes import metrics
 from recipes.cli import answer_lines, option, run
 from recipes.exports import print_answers
-from recipes.fine_tuning_jobs import KINDS, job_of
+from recipes.fine_tuning_jobs import KINDS, check_metric, job_of, score
 from recipes.runs import (
     is_trained,
     open_run,
@@ -111,6 +112,7 @@ def train(settings):
         train_data, dev_data = data_of(settings, job)
         task = start_task(settings, job, train_data)
         job.check(task, dev_data, source_names(settings)[-1])
+        check_metric(job, task, dev_data)
         batches = zoo.text.RowBatches(
             *job.rows(task, train_data, is_training=True),
             zoo.text.EqualRows(settings.batch_size),
@@ -118,11 +120,12 @@ def train(settings):
             accumulate=settings.accumulate,
         )
         compile_model(settings, job, task, batches.steps_per_epoch)
-    score_dev = functools.partial(job.score, task, dev_data, 2 * settings.batch_size)
+    score_dev = functools.partial(score, job, task, dev_data, 2 * settings.batch_size)
     watched = f"dev_{job.main_metric}"
+    mode = "min" if job.main_metric in metrics.LESS_IS_BETTER else "max"
     if settings.patience:
-        kept = zoo.training.BestWeights(folder / "weights", watched, "max")
-        choosing = [kept, zoo.training.EarlyStopping(watched, settings.patience, "max")]
+        kept = zoo.training.BestWeights(folder / "weights", watched, mode)
+        choosing = [kept, zoo.training.EarlyStopping(watched, settings.patience, mode)]
     else:
         kept = zoo.training.LastWeights(folder / "weights", 1)
         choosing = [kept]
@@ -242,7 +245,7 @@ def evaluate(settings):
         data, source = data_of(asked, job)[1], source_names(asked)[-1]
     job.check(task, data, source)
     began = time.perf_counter()
-    scores = job.score(task, data, settings.batch_size)
+    scores = score(job, task, data, settings.batch_size)
     seconds = time.perf_counter() - began
     found = {name: round(value, 4) for name, value in scores.items()}
     found |= {"rows": len(data), "rows_per_second": round(len(data) / seconds, 1)}

@@ -1,7 +1,8 @@
 """What differs between kinds of fine-tuning: data, task, labels of rows, metric, answers.
 
-A job has `kind`, `read`, `label_names`, `make_task`, `rows`, `loss`, `score`, `main_metric` and
-`answer`; recipes/bert_finetune.py does with it what all of them have in common.
+A job has `kind`, `read`, `label_names`, `make_task`, `rows`, `loss`, `check`, `gold`, `predicted`,
+`measure`, `main_metric` and `answer`; recipes/bert_finetune.py does with it what all of them have
+in common.
 """
 
 import collections
@@ -86,16 +87,22 @@ class TextJob:
         if self.kind != "regression":
             labelled.label_ids(data.labels, list(task.labels.names), source)
 
-    def score(self, task, data, batch_size):
-        """{metric: value} of the data."""
-        scores = task.scores(data.texts, data.pairs, batch_size)
-        predicted = task.labels.read(scores)
+    def gold(self, data):
+        """What `predicted` should give."""
+        return data.labels
+
+    def predicted(self, task, data, batch_size):
+        """A label, a list of labels or a number for each row."""
+        return task.labels.read(task.scores(data.texts, data.pairs, batch_size))
+
+    def measure(self, task, gold, predicted):
+        """{metric: value}."""
         if self.kind == "regression":
-            return metrics.regression(data.labels, predicted)
+            return metrics.regression(gold, predicted)
         if self.kind == "multilabel":
             targets = task.labels.targets
-            return metrics.multilabel(targets(data.labels), targets(predicted))
-        return metrics.classification(data.labels, predicted, self._positive(task))
+            return metrics.multilabel(targets(gold), targets(predicted))
+        return metrics.classification(gold, predicted, self._positive(task))
 
     def _positive(self, task):
         names = task.labels.names
@@ -177,12 +184,18 @@ class TaggingJob:
         """Raise ValueError if the data has tags that the task does not know."""
         labelled.label_ids(data.tags, list(task.labels.names), source)
 
-    def score(self, task, data, batch_size):
-        """{metric: value} of the data; words that were cut off count as wrong unless "O"."""
-        predicted = task.tag_words(data.words, batch_size)
-        if metrics.is_iob2(task.labels.names):
-            return metrics.entities(data.tags, predicted)
-        return metrics.words(data.tags, predicted)
+    def gold(self, data):
+        """What `predicted` should give."""
+        return data.tags
+
+    def predicted(self, task, data, batch_size):
+        """A tag for every word; words that were cut off have one that is wrong unless "O"."""
+        return task.tag_words(data.words, batch_size)
+
+    def measure(self, task, gold, predicted):
+        """{metric: value}."""
+        is_iob2 = metrics.is_iob2(task.labels.names)
+        return (metrics.entities if is_iob2 else metrics.words)(gold, predicted)
 
     def answer(self, task, lines, batch_size):
         """JSON values for lines of words separated by white space."""
@@ -254,11 +267,17 @@ class QuestionJob:
     def check(self, task, data, source):
         """Nothing: every answer stands in its context."""
 
-    def score(self, task, data, batch_size):
-        """{metric: value} of the data."""
-        found = task(data.questions, data.contexts, batch_size)
-        gold = [[text for text, _ in answers] for answers in data.answers]
-        return metrics.qa(gold, [answer.text for answer in found])
+    def gold(self, data):
+        """The right answers to each question, lists of str."""
+        return [[text for text, _ in answers] for answers in data.answers]
+
+    def predicted(self, task, data, batch_size):
+        """An answer to each question, "" where there is none."""
+        return [answer.text for answer in task(data.questions, data.contexts, batch_size)]
+
+    def measure(self, task, gold, predicted):
+        """{metric: value}."""
+        return metrics.qa(gold, predicted)
 
     def answer(self, task, lines, batch_size):
         """JSON values for lines "question<TAB>context"."""
@@ -294,6 +313,21 @@ def job_of(settings):
         names = ", ".join(weighted)
         raise ValueError(f"class_weights are for {names}; the task is {settings.task}")
     return _JOBS[settings.task](settings)
+
+
+def score(job, task, data, batch_size):
+    """{metric: value} of the data."""
+    return job.measure(task, job.gold(data), job.predicted(task, data, batch_size))
+
+
+def check_metric(job, task, data):
+    """Raise ValueError, before a long training, if the data has no such main metric."""
+    gold = job.gold(data)
+    # Answers that are all right: of a question, one of its right answers.
+    right = [(row or [""])[0] for row in gold] if job.kind == "qa" else gold
+    names = list(job.measure(task, gold, right))
+    if job.main_metric not in names:
+        raise ValueError(f"metric must be one of {', '.join(names)}; got {job.main_metric!r}")
 
 
 def columns_of(lines, count):

@@ -21,6 +21,8 @@ MAIN = {
 }
 """What a model is chosen by; tagging is `entities` where `is_iob2(names)`, else `words`."""
 
+LESS_IS_BETTER = ("mean_squared_error",)
+
 
 def classification(gold, predicted, positive=None):
     """Accuracy, Matthews correlation and F1 of classes.

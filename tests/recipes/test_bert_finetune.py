@@ -156,10 +156,10 @@ def test_a_stopped_training_ends_where_the_whole_one_ends(pretrained, tmp_path, 
             raise KeyboardInterrupt
         return real(self, task, data, batch_size)
 
-    real = TextJob.score
+    real = TextJob.predicted
     (tmp_path / "other").mkdir()
     with monkeypatch.context() as patched:
-        patched.setattr(TextJob, "score", stop_in_the_second_epoch)
+        patched.setattr(TextJob, "predicted", stop_in_the_second_epoch)
         with pytest.raises(SystemExit, match="130"):
             train(tmp_path / "other", pretrained, "classification", "--accumulate", 2)
     again = train(tmp_path / "other", pretrained, "classification", "--accumulate", 2)
@@ -176,6 +176,38 @@ def test_the_best_epoch_is_kept_where_it_stops_early(pretrained, tmp_path, capsy
     command("evaluate", "--run", folder)
     best = max(entry["dev_macro_f1"] for entry in log)
     assert json.loads(capsys.readouterr().out)["macro_f1"] == pytest.approx(best, abs=1e-3)
+
+
+def test_the_epoch_of_the_least_error_is_kept(pretrained, tmp_path, capsys):
+    more = ("--patience", 9, "--metric", "mean_squared_error", "--epochs", 4, "--peak", 1.0)
+    folder = train(tmp_path, pretrained, "regression", *more)
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    errors = [entry["dev_mean_squared_error"] for entry in log]
+    assert max(errors) > 1.1 * min(errors)
+    capsys.readouterr()
+    command("evaluate", "--run", folder)
+    found = json.loads(capsys.readouterr().out)["mean_squared_error"]
+    assert found == pytest.approx(min(errors), rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "message"),
+    [
+        ("classification", ("--metric", "bleu"), "metric must be one of accuracy, matthews, mac"),
+        ("multilabel", ("--metric", "accuracy"), "metric must be one of micro_f1, macro_f1, exact"),
+        ("tagging", ("--metric", "accuracy"), "metric must be one of precision, recall, f1, tok"),
+        ("qa", ("--metric", "accuracy"), "metric must be one of exact_match, f1; got 'accuracy'"),
+        ("pair", ("--positive", "maybe"), "positive must be one of"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*has no head of question answering")
+def test_what_is_measured_is_checked_before_training(
+    kind, option, message, pretrained, tmp_path, capsys
+):
+    with pytest.raises(SystemExit):
+        train(tmp_path, pretrained, kind, *option)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_settings_of_what_trains(pretrained, tmp_path):
