@@ -2,12 +2,12 @@
 
 import dataclasses
 import html
-import os
 
 import numpy as np
 
 from recipes import chat_rollouts
 from recipes.data import kitchen_talk
+from recipes.runs import write_text
 from zoo.tasks.rollouts import on_policy
 
 
@@ -110,9 +110,7 @@ def write_samples(file, prompts, before, after, scores, template):
             f"{scores['after'][number]:.2f}",
         ]
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
-    temporary = file.with_name(f".{file.name}.writing")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, file)
+    write_text(file, "\n".join(lines) + "\n")
 
 
 def distinct(texts, size=2):

@@ -10,6 +10,7 @@ from recipes import preference_scores
 from recipes.chat_models import ask
 from recipes.cli import option
 from recipes.data import chat_files, kitchen_talk
+from recipes.runs import write_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +86,7 @@ def write_ranked(settings, file, generator, template):
             ranks = [best_first.index(point) for point in points]
             record = {"prompt": question, "answers": own, "ranks": ranks}
             lines.append(json.dumps(record, ensure_ascii=False))
-    temporary = file.with_name(f".{file.name}.writing")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    temporary.replace(file)
+    write_text(file, "\n".join(lines) + "\n")
 
 
 def demonstrations(settings, template, rankings):

@@ -109,6 +109,11 @@ def trained(run_folder, result):
 
 def write_json(file, value):
     """Write JSON so that the file is whole or absent."""
+    write_text(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(file, text):
+    """Write UTF-8 text so that the file is whole or absent."""
     temporary = file.with_name(f".{file.name}.writing")
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, file)

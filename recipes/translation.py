@@ -25,6 +25,7 @@ from recipes.runs import (
     settings_as,
     trained,
     write_json,
+    write_text,
 )
 from recipes.training import begin, fit, jit
 from zoo.serving.versions import next_version
@@ -295,12 +296,24 @@ def load_translator(run_folder):
     return zoo.load(trained(run_folder, "task"))
 
 
-def evaluate(settings):
-    """Translate a split and print one JSON object: BLEU with its signature, chrF, exact match."""
+def bleu_and_chrf(tokenize):
+    """sacreBLEU's two scores, made before anything is translated for them."""
     import sacrebleu
 
+    known = sacrebleu.BLEU.TOKENIZERS
+    if tokenize not in known:
+        raise ValueError(f"tokenize must be one of {', '.join(known)}; got {tokenize!r}")
+    return sacrebleu.BLEU(tokenize=tokenize), sacrebleu.CHRF()
+
+
+def evaluate(settings):
+    """Translate a split and print one JSON object: BLEU with its signature, chrF, exact match."""
     import zoo
 
+    bleu, chrf = bleu_and_chrf(settings.tokenize)
+    output = settings.output and Path(settings.output)
+    if output and not output.parent.is_dir():
+        raise ValueError(f"output: {output.parent} is no folder")
     translator = load_translator(settings.run)
     files = settings.test or split_files(settings.run, settings.split)
     sources, references = zoo.text.read_parallel(*files)
@@ -310,7 +323,6 @@ def evaluate(settings):
     translations = translator(sources, *how)
     seconds = time.perf_counter() - began
     tokens = sum(map(len, translator.target_tokenizer.encode(translations)))
-    bleu, chrf = sacrebleu.BLEU(tokenize=settings.tokenize), sacrebleu.CHRF()
     scores = {
         "bleu": round(bleu.corpus_score(translations, [references]).score, 2),
         "bleu_signature": str(bleu.get_signature()),
@@ -324,8 +336,8 @@ def evaluate(settings):
         "files": [str(file) for file in files],
         "parameters": translator.model.count_params(),
     }
-    if settings.output:
-        Path(settings.output).write_text("".join(f"{t}\n" for t in translations), "utf-8")
+    if output:
+        write_text(output, "".join(f"{text}\n" for text in translations))
     write_json(Path(settings.run) / f"metrics.{settings.split}.json", scores)
     print(json.dumps(scores, ensure_ascii=False))
 

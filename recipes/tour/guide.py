@@ -1,8 +1,9 @@
 """What a step of the tour says and shows: on the terminal, and in tour.md beside its pictures."""
 
-import os
 import textwrap
 from pathlib import Path
+
+from recipes.runs import write_text
 
 
 class Guide:
@@ -51,7 +52,6 @@ class Guide:
 
     def finish(self):
         """Write tour.md, whole or not at all; returns its path."""
-        file, temporary = self.folder / "tour.md", self.folder / ".tour.md.writing"
-        temporary.write_text("\n".join(self._page), encoding="utf-8")
-        os.replace(temporary, file)
+        file = self.folder / "tour.md"
+        write_text(file, "\n".join(self._page))
         return file
