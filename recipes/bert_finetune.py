@@ -28,7 +28,7 @@ from pathlib import Path
 from recipes import metrics
 from recipes.cli import answer_lines, option, run
 from recipes.exports import print_answers
-from recipes.fine_tuning_jobs import KINDS, check_metric, job_of, score
+from recipes.fine_tuning_jobs import JOBS
 from recipes.runs import (
     is_trained,
     open_run,
@@ -46,7 +46,7 @@ FILES = {"nargs": "+", "metavar": "FILE", "type": str}
 @dataclasses.dataclass(frozen=True)
 class Train:
     run: str = option("runs/bert_finetune", "folder of the run; a stopped training goes on there")
-    task: str = option("classification", "what is to be learned", choices=KINDS)
+    task: str = option("classification", "what is to be learned", choices=tuple(JOBS))
     data: tuple = option((), "training file and dev file (default: the reviews)", **FILES)
     held_out: float = option(0.1, "share of the training file to choose by if it is alone")
     format: str = option("", "of the files; empty: what their suffix says")
@@ -108,11 +108,12 @@ def train(settings):
     with open_run(settings) as folder:
         if is_trained(folder, "task"):
             return
-        job = job_of(settings)
+        job = JOBS[settings.task](settings)
+        job.check_settings()
         train_data, dev_data = data_of(settings, job)
         task = start_task(settings, job, train_data)
         job.check(task, dev_data, source_names(settings)[-1])
-        check_metric(job, task, dev_data)
+        job.check_metric(task, dev_data)
         batches = zoo.text.RowBatches(
             *job.rows(task, train_data, is_training=True),
             zoo.text.EqualRows(settings.batch_size),
@@ -120,7 +121,7 @@ def train(settings):
             accumulate=settings.accumulate,
         )
         compile_model(settings, job, task, batches.steps_per_epoch)
-    score_dev = functools.partial(score, job, task, dev_data, 2 * settings.batch_size)
+    score_dev = functools.partial(job.score, task, dev_data, 2 * settings.batch_size)
     watched = f"dev_{job.main_metric}"
     mode = "min" if job.main_metric in metrics.LESS_IS_BETTER else "max"
     if settings.patience:
@@ -233,7 +234,7 @@ def load_run(run_folder):
 
     folder = trained(run_folder, "task")
     settings = settings_as(Train, read_settings(run_folder))
-    return settings, job_of(settings), zoo.load(folder)
+    return settings, JOBS[settings.task](settings), zoo.load(folder)
 
 
 def evaluate(settings):
@@ -245,7 +246,7 @@ def evaluate(settings):
         data, source = data_of(asked, job)[1], source_names(asked)[-1]
     job.check(task, data, source)
     began = time.perf_counter()
-    scores = score(job, task, data, settings.batch_size)
+    scores = job.score(task, data, settings.batch_size)
     seconds = time.perf_counter() - began
     found = {name: round(value, 4) for name, value in scores.items()}
     found |= {"rows": len(data), "rows_per_second": round(len(data) / seconds, 1)}
@@ -294,7 +295,7 @@ def everything(settings):
     evaluate(Evaluate(run=settings.run))
     folder = export(settings_as(Export, settings))
     if settings.task == "classification":
-        _, dev_data = data_of(plain, job_of(plain))
+        _, dev_data = data_of(plain, JOBS[settings.task](plain))
         print_answers(folder, "label", dev_data.texts[:3])
 
 

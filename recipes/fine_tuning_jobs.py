@@ -1,8 +1,8 @@
 """What differs between kinds of fine-tuning: data, task, labels of rows, metric, answers.
 
 A job has `kind`, `read`, `label_names`, `make_task`, `rows`, `loss`, `check`, `gold`, `predicted`,
-`measure`, `main_metric` and `answer`; recipes/bert_finetune.py does with it what all of them have
-in common.
+`measure`, `main_metric` and `answer`; `Job` and recipes/bert_finetune.py do with it what all of
+them have in common.
 """
 
 import collections
@@ -12,12 +12,13 @@ import numpy as np
 from recipes import metrics
 from recipes.data import labelled
 
+_WEIGHTED = ("classification", "pair", "tagging")
 _CHUNK = 1000  # texts packed at a time: a long one widens its chunk, not all
 _KIND_OF_LABELS = {"multilabel": "ManyLabels", "regression": "Number"}
 
 
-class TextJob:
-    """Classification of texts or pairs, several labels a text, or a number.
+class Job:
+    """What is the same for all of them.
 
     Args:
         settings: the recipe's, see `recipes.bert_finetune.Train`.
@@ -26,7 +27,31 @@ class TextJob:
     def __init__(self, settings):
         self.settings = settings
         self.kind = settings.task
-        self.main_metric = settings.metric or metrics.MAIN[self.kind]
+        self.main_metric = settings.metric or metrics.MAIN.get(self.kind)
+
+    def check_settings(self):
+        """Raise ValueError for class weights of labels that are no classes, of which one holds."""
+        if self.settings.class_weights and self.kind not in _WEIGHTED:
+            allowed = ", ".join(_WEIGHTED)
+            raise ValueError(f"class_weights are for {allowed}; the task is {self.kind}")
+
+    def check_metric(self, task, data):
+        """Raise ValueError, before a long training, if the data has no such main metric."""
+        names = list(self.measure(task, self.gold(data), self.right(data)))
+        if self.main_metric not in names:
+            raise ValueError(f"metric must be one of {', '.join(names)}; got {self.main_metric!r}")
+
+    def right(self, data):
+        """What `predicted` gives if all of it is right."""
+        return self.gold(data)
+
+    def score(self, task, data, batch_size):
+        """{metric: value} of the data."""
+        return self.measure(task, self.gold(data), self.predicted(task, data, batch_size))
+
+
+class TextJob(Job):
+    """Classification of texts or pairs, several labels a text, or a number."""
 
     def read(self, file):
         """The rows of a file, `recipes.data.labelled.Examples`."""
@@ -88,7 +113,7 @@ class TextJob:
             labelled.label_ids(data.labels, list(task.labels.names), source)
 
     def gold(self, data):
-        """What `predicted` should give."""
+        """The labels of the rows."""
         return data.labels
 
     def predicted(self, task, data, batch_size):
@@ -123,14 +148,9 @@ class TextJob:
                 yield {"label": label, "scores": named}
 
 
-class TaggingJob:
-    """A tag for every word: parts of speech, or entities in IOB2."""
-
-    kind = "tagging"
-
-    def __init__(self, settings):
-        self.settings = settings
-        self.main_metric = settings.metric or None  # entities or words: the tags decide
+class TaggingJob(Job):
+    """A tag for every word: parts of speech, or entities in IOB2. The tags decide which of the two,
+    and so the metric."""
 
     def read(self, file):
         """The sentences of a file, `recipes.data.labelled.TaggedWords`."""
@@ -185,7 +205,7 @@ class TaggingJob:
         labelled.label_ids(data.tags, list(task.labels.names), source)
 
     def gold(self, data):
-        """What `predicted` should give."""
+        """The tags of the words."""
         return data.tags
 
     def predicted(self, task, data, batch_size):
@@ -204,14 +224,8 @@ class TaggingJob:
             yield {"words": row, "tags": tags}
 
 
-class QuestionJob:
+class QuestionJob(Job):
     """Answers to questions that stand in a context, or none."""
-
-    kind = "qa"
-
-    def __init__(self, settings):
-        self.settings = settings
-        self.main_metric = settings.metric or metrics.MAIN["qa"]
 
     def read(self, file):
         """The questions of a file, `recipes.data.labelled.Questions`."""
@@ -271,6 +285,10 @@ class QuestionJob:
         """The right answers to each question, lists of str."""
         return [[text for text, _ in answers] for answers in data.answers]
 
+    def right(self, data):
+        """One of the right answers to each question."""
+        return [answers[0] if answers else "" for answers in self.gold(data)]
+
     def predicted(self, task, data, batch_size):
         """An answer to each question, "" where there is none."""
         return [answer.text for answer in task(data.questions, data.contexts, batch_size)]
@@ -291,7 +309,7 @@ def class_weights(labels):
     return {label: counts.total() / (len(counts) * count) for label, count in counts.items()}
 
 
-_JOBS = {
+JOBS = {
     "classification": TextJob,
     "pair": TextJob,
     "multilabel": TextJob,
@@ -299,35 +317,6 @@ _JOBS = {
     "tagging": TaggingJob,
     "qa": QuestionJob,
 }
-KINDS = tuple(_JOBS)
-
-
-def job_of(settings):
-    """The job of the recipe's settings.
-
-    Raises:
-        ValueError: class weights of a task whose labels are no classes that exclude each other.
-    """
-    weighted = ("classification", "pair", "tagging")
-    if settings.class_weights and settings.task not in weighted:
-        names = ", ".join(weighted)
-        raise ValueError(f"class_weights are for {names}; the task is {settings.task}")
-    return _JOBS[settings.task](settings)
-
-
-def score(job, task, data, batch_size):
-    """{metric: value} of the data."""
-    return job.measure(task, job.gold(data), job.predicted(task, data, batch_size))
-
-
-def check_metric(job, task, data):
-    """Raise ValueError, before a long training, if the data has no such main metric."""
-    gold = job.gold(data)
-    # Answers that are all right: of a question, one of its right answers.
-    right = [(row or [""])[0] for row in gold] if job.kind == "qa" else gold
-    names = list(job.measure(task, gold, right))
-    if job.main_metric not in names:
-        raise ValueError(f"metric must be one of {', '.join(names)}; got {job.main_metric!r}")
 
 
 def columns_of(lines, count):

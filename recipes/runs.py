@@ -113,7 +113,13 @@ def write_json(file, value):
 
 
 def write_text(file, text):
-    """Write UTF-8 text so that the file is whole or absent."""
+    """Write UTF-8 text so that the file is whole or absent.
+
+    What is no plain file, such as /dev/stdout or a link, is written to and not replaced.
+    """
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        file.write_text(text, encoding="utf-8")
+        return
     temporary = file.with_name(f".{file.name}.writing")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, file)

@@ -303,7 +303,10 @@ def bleu_and_chrf(tokenize):
     known = sacrebleu.BLEU.TOKENIZERS
     if tokenize not in known:
         raise ValueError(f"tokenize must be one of {', '.join(known)}; got {tokenize!r}")
-    return sacrebleu.BLEU(tokenize=tokenize), sacrebleu.CHRF()
+    try:
+        return sacrebleu.BLEU(tokenize=tokenize), sacrebleu.CHRF()
+    except RuntimeError as error:  # a tokenizer that needs another package
+        raise ValueError(f"tokenize: {str(error).strip()}") from error
 
 
 def evaluate(settings):
@@ -312,8 +315,8 @@ def evaluate(settings):
 
     bleu, chrf = bleu_and_chrf(settings.tokenize)
     output = settings.output and Path(settings.output)
-    if output and not output.parent.is_dir():
-        raise ValueError(f"output: {output.parent} is no folder")
+    if output and (output.is_dir() or not output.parent.is_dir()):
+        raise ValueError(f"output must be a file in a folder that exists, got {output}")
     translator = load_translator(settings.run)
     files = settings.test or split_files(settings.run, settings.split)
     sources, references = zoo.text.read_parallel(*files)

@@ -226,7 +226,7 @@ def test_settings_of_what_trains(pretrained, tmp_path):
 
 def test_classes_and_tags_weigh_the_same_in_total():
     settings = bert_finetune.Train(class_weights=True, task="tagging")
-    job = fine_tuning_jobs.job_of(settings)
+    job = fine_tuning_jobs.TaggingJob(settings)
     tags = [["O", "O", "B-x"], ["O", "O", "O", "B-y"]]
     data = TaggedWords([["a"] * len(row) for row in tags], tags)
     task = SimpleNamespace(

@@ -146,7 +146,8 @@ def test_bad_input_ends_in_one_line(files, tmp_path, capsys):
         (["train", "--run", tmp_path / "d", *data, *SMALL, "--size", "huge"], "'huge'"),
         (["evaluate", "--run", tmp_path / "none"], "is no run folder"),
         (["evaluate", "--tokenize", "words"], "tokenize must be one of none, "),
-        (["evaluate", "--output", tmp_path / "none" / "x"], "none is no folder"),
+        (["evaluate", "--output", tmp_path / "none" / "x"], "in a folder that exists, got"),
+        (["evaluate", "--output", tmp_path], "output must be a file"),
     ]
     for arguments, message in cases:
         with pytest.raises(SystemExit):
