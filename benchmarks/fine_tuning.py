@@ -107,6 +107,12 @@ def options_from(arguments=None):
     parser.add_argument(
         "--group-by-length", action="store_true", help="rows of like length share a batch"
     )
+    parser.add_argument(
+        "--head",
+        default="library",
+        choices=("library", "glorot"),
+        help="how the new head is drawn: as the library does, or as zoo's heads are",
+    )
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--rows", type=int, help="the first rows of each file alone, to try it out")
     parser.add_argument("--json", type=pathlib.Path, help="write machine, options and results here")

@@ -23,6 +23,7 @@ class OneRowEach:
     """What texts and words have in common: a row is an example, and there is one sort of logits."""
 
     label_fields = ("labels",)
+    head = "classifier"
 
     def logits(self, output):
         """Logits (B, L) or (B, T, L) as an array."""
@@ -135,6 +136,8 @@ class FineTuning:
         model = self.kind.model_class.from_pretrained(
             self.options.pretrained, num_labels=self.kind.num_labels
         )
+        if self.options.head == "glorot":
+            torch.nn.init.xavier_uniform_(getattr(model, self.kind.head).weight)
         updates = self.options.epochs * -(-len(self.train_rows) // self.options.batch_size)
         optimizer, schedule = self._optimizer(model, updates)
         order = torch.Generator().manual_seed(seed)

@@ -22,6 +22,7 @@ class Questioned:
 
     model_class = transformers.AutoModelForQuestionAnswering
     label_fields = ("start_positions", "end_positions")
+    head = "qa_outputs"
     num_labels = 2
 
     def __init__(self, train, dev, task):

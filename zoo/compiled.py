@@ -101,12 +101,13 @@ def vector_products(x, y, transposed=False):
 
     On TensorFlow by an operation that oneDNN does not take over. That wakes all threads for every
     product, however small, and takes 1.5 to 3 times as long for a step of attention on CPUs.
+    Elsewhere without swapping axes, for which XLA copies y.
     """
-    if not (on_tensorflow() and keras.backend.standardize_dtype(x.dtype) == "float32"):
-        return ops.matmul(x, ops.swapaxes(y, -1, -2) if transposed else y)
-    import tensorflow as tf
+    if on_tensorflow() and keras.backend.standardize_dtype(x.dtype) == "float32":
+        import tensorflow as tf
 
-    return tf.raw_ops.BatchMatMulV3(x=x, y=y, Tout=x.dtype, adj_y=transposed)
+        return tf.raw_ops.BatchMatMulV3(x=x, y=y, Tout=x.dtype, adj_y=transposed)
+    return ops.einsum("...ix,...jx->...ij", x, y) if transposed else ops.matmul(x, y)
 
 
 def softmax_of_few(x):
