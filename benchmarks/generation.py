@@ -37,7 +37,6 @@ CONTESTANTS = {
 }
 SERVED = ("saved_model", "loader")
 LIBRARIES = ("tensorflow", "jax", "torch")
-PRODUCTS = ("MatMul", "_FusedMatMul", "BatchMatMul", "BatchMatMulV2", "_MklMatMul")
 
 
 def contestants(settings, target, kinds):
@@ -53,18 +52,25 @@ def contestants(settings, target, kinds):
 
 def agreement(workers, folder):
     """How many rows equal the first contestant's, ids where both give ids, else texts; taken out
-    of the facts."""
+    of the facts. Returns how many ids there are, or {} where nobody gives ids."""
     decode = Tokenizer.from_file(f"{folder}/tokenizer.json").decode_batch
     found = {worker.name: worker.facts.pop("ids", None) for worker in workers}
-    first = next(iter(found.values()))
+    texts = {
+        worker.name: worker.facts.pop("texts") if ids is None else decode(ids)
+        for worker, ids in zip(workers, found.values(), strict=True)
+    }
+    first = workers[0].name
     for worker in workers:
-        if found[worker.name] is None:
-            pairs = zip(decode(first), worker.facts.pop("texts"), strict=True)
-        else:
-            pairs = zip(first, found[worker.name], strict=True)
-            worker.facts["new ids"] = sorted({len(ids) for ids in found[worker.name]})
+        ids = found[worker.name]
+        if ids is not None:
+            worker.facts["new ids"] = sorted({len(row) for row in ids})
+        side = texts if ids is None or found[first] is None else found
+        pairs = zip(side[first], side[worker.name], strict=True)
         worker.facts["equal rows"] = sum(a == b for a, b in pairs)
-    return {"different ids": len({i for row in first for i in row}), "of": len(first) * NEW_TOKENS}
+    rows = next(filter(None, found.values()), None)
+    if rows is None:
+        return {}
+    return {"different ids": len({i for row in rows for i in row}), "of": len(rows) * NEW_TOKENS}
 
 
 def weight_bytes(folder):
@@ -115,7 +121,7 @@ def print_reading(rows, folder, best):
 def print_parts(worker, seconds):
     """Milliseconds a token in products, in other operations, and in neither."""
     op_times = worker.op_times()
-    products = sum(op["ms"] for op in op_times if op["type"] in PRODUCTS)
+    products = sum(op["ms"] for op in op_times if "MatMul" in op["type"])
     others = sum(op["ms"] for op in op_times) - products
     rest = 1000 * min(seconds) - products - others
     parts = {"products": products, "other operations": others, "dispatch and idle": rest}
