@@ -257,8 +257,7 @@ def write(slots, new, index):
     """
     if isinstance(index, tuple):
         return ops.concatenate([slots, new], axis=2)
-    # Too many tokens are asked for, but never written, by a loop that is traced and makes no step.
-    if not shapes_are_dynamic() and new.shape[2] <= slots.shape[2]:
+    if not shapes_are_dynamic():
         return _write_slice(slots, new, index)
     relative = ops.arange(ops.shape(slots)[2], dtype="int32") - index  # (C,)
     length = ops.shape(new)[2]
@@ -269,6 +268,8 @@ def write(slots, new, index):
 
 
 def _write_slice(slots, new, index):
+    # Too many tokens are asked for, but never written, by a loop that is traced and makes no step.
+    new = new[:, :, : slots.shape[2]]
     # Rows and heads as one axis: see `_packing` of zoo/decoding/drivers.py.
     flat, new = (ops.reshape(x, (-1, *x.shape[2:])) for x in (slots, new))  # (B*N, C or T, H)
     return ops.reshape(ops.slice_update(flat, (0, index, 0), new), slots.shape)
