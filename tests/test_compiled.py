@@ -11,6 +11,7 @@ from zoo.compiled import (
     softmax_of_few,
     value_at_hand,
     vector_products,
+    vector_times_matrix,
 )
 from zoo.layers import FeedForward, scaled_dot_product_attention
 
@@ -154,6 +155,16 @@ def test_vectors_times_matrices_have_gradients(rng, transposed):
         return ops.sum(products * ops.convert_to_tensor(slope))
 
     np.testing.assert_allclose(gradient(total, x), slope @ np.swapaxes(y, -1, -2), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [1, 5, 12, 64])
+def test_a_vector_times_a_matrix(rng, size, dtype):
+    x, y = rng.normal(size=(1, size)), rng.normal(size=(size, 7))
+    found = vector_times_matrix(*(ops.cast(a.astype("float32"), dtype) for a in (x, y)))
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    tolerance = 1e-5 if dtype == "float32" else 0.02 * size
+    np.testing.assert_allclose(to_numpy(ops.cast(found, "float32")), x @ y, atol=tolerance)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="oneDNN rewrites TensorFlow's graphs")

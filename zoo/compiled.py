@@ -1,9 +1,13 @@
 """What depends on the backend: the one place, beside serving/, that knows its name."""
 
 import functools
+import math
 
 import keras
 from keras import ops
+
+# Parts of a matrix that one vector is multiplied with on JAX, at most.
+_STRETCHES = 8
 
 
 def on_tensorflow():
@@ -112,6 +116,22 @@ def vector_products(x, y, transposed=False):
     if keras.backend.backend() == "jax":
         return ops.einsum("...ix,...jx->...ij", x, y)
     return ops.matmul(x, ops.swapaxes(y, -1, -2))
+
+
+def vector_times_matrix(x, y):
+    """One vector times a matrix: x (1, X), y (X, Y) -> (1, Y), as in a step of decoding one row.
+
+    On TensorFlow see `vector_products`. On JAX's CPUs in parts, each of which reads one stretch of
+    memory from its beginning to its end: XLA gives every thread some columns otherwise.
+    """
+    is_plain = keras.backend.standardize_dtype(y.dtype) == "float32"
+    if is_plain and on_tensorflow():
+        return vector_products(x[None], y[None])[0]
+    if is_plain and keras.backend.backend() == "jax" and _jax_runs_on_cpus():
+        parts = math.gcd(y.shape[0], _STRETCHES)
+        x, y = ops.reshape(x, (parts, 1, -1)), ops.reshape(y, (parts, -1, y.shape[1]))
+        return ops.sum(ops.matmul(x, y), axis=0)
+    return ops.matmul(x, y)
 
 
 def softmax_of_few(x):
@@ -241,6 +261,12 @@ def _tensorflow(model, function):
         return with_open_shapes(*((t.shape.rank, t.dtype) for t in tensors))(*tensors)
 
     return call
+
+
+def _jax_runs_on_cpus():
+    import jax
+
+    return jax.default_backend() == "cpu"
 
 
 def _jax(model, function):

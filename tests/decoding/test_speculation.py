@@ -8,6 +8,7 @@ from keras import ops
 from tests.decoding.conftest import Markov
 from zoo.compiled import compiled, compiled_step
 from zoo.decoding import CachePair, Greedy, SpeculativeGreedy, run, stream
+from zoo.layers.cache import Pieces
 
 END, PAD, LENGTH = 1, 0, 13
 
@@ -17,6 +18,8 @@ class Remembering(Markov):
 
     def decode(self, ids, cache):
         visible, (slots,) = cache.beam["visible"], cache.row["slots"]
+        if isinstance(slots, Pieces):
+            slots = ops.concatenate(slots, axis=2)
         place = ops.arange(ops.shape(visible)[-1], dtype="int32")
         last = ops.max(ops.where(visible, place, -1), axis=-1, keepdims=True)  # (B, 1, 1)
         token = ops.sum(ops.where(place == last, slots[:, :, :, 0], 0), axis=-1)  # (B, 1)

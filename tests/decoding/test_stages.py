@@ -47,9 +47,15 @@ def sources():
         Sample(END, PAD, num_samples=2),
     ],
 )
-def test_stages_change_nothing(model, sources, search):
-    limits = np.asarray([41, 3, 17, 29, 41], "int32")
-    prompt = np.full((5, 1), START, "int32")
+@pytest.mark.parametrize(
+    "limits",
+    [[41, 3, 17, 29, 41], [3, 41, 17, 29, 5], [41]],
+    ids=["several to the end", "one at the end", "one alone"],
+)
+def test_stages_change_nothing(model, sources, search, limits):
+    limits = np.asarray(limits, "int32")
+    sources = sources[: len(limits)]
+    prompt = np.full((len(limits), 1), START, "int32")
     slots = capacity(1, search.num_hypotheses, LENGTH)
 
     def plain(sources, prompt, limits):

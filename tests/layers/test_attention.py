@@ -80,6 +80,21 @@ def test_function_equals_the_reference(rng, num_shared, rows_of_mask):
     np.testing.assert_allclose(weights, expected[1], atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [1, T])
+@pytest.mark.parametrize("num_shared", [6, 2])
+@pytest.mark.parametrize("num_held", [0, 1, S - 1])
+def test_keys_in_pieces_are_the_same_keys(rng, length, num_shared, num_held):
+    query = normal(rng, B, 6, length, 11)
+    key, value = (normal(rng, B, num_shared, S, 11) for _ in range(2))
+    query, mask = ops.convert_to_tensor(query), ops.convert_to_tensor(some_mask(rng, B, length, S))
+    whole = [ops.convert_to_tensor(x) for x in (key, value)]
+    pieces = [(x[:, :, :num_held], x[:, :, num_held:]) for x in whole]
+    expected = to_numpy(scaled_dot_product_attention(query, *whole, mask))
+    found = to_numpy(scaled_dot_product_attention(query, *pieces, mask))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 @pytest.mark.parametrize(("length", "num_shared"), [(3, 2), (1, 2), (1, 4)])
 def test_no_rows_give_no_rows(length, num_shared):
     empty = [ops.zeros((0, n, t, 5)) for n, t in ((4, length), (num_shared, 7), (num_shared, 7))]

@@ -3,6 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from tests.backends import randomize, run, to_numpy
 from tests.layers import reference
@@ -25,6 +26,18 @@ def test_both_directions_equal_the_reference(rng, scaled, logits_bias):
     np.testing.assert_allclose(run(layer, ids), reference.embedding(layer, ids), atol=1e-5)
     x = rng.normal(size=(3, 5, D)).astype("float32")
     np.testing.assert_allclose(run(layer.logits, x), reference.logits(layer, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (1, 3), (5, 2), (130, 1), (0, 1)])
+def test_any_number_of_vectors_becomes_logits(rng, shape):
+    layer = built(logits_bias=True)
+    x = rng.normal(size=(*shape, D)).astype("float32")
+    expected = reference.logits(layer, x)
+    np.testing.assert_allclose(
+        to_numpy(layer.logits(ops.convert_to_tensor(x))), expected, atol=1e-5
+    )
+    if 0 not in shape:
+        np.testing.assert_allclose(run(layer.logits, x), expected, atol=1e-5)
 
 
 def test_tied_by_hand():

@@ -46,7 +46,13 @@ def run(search, decode, cache, prompt, max_new_tokens, row_limits=None, retire_a
     def stage(batch):
         batch = batch.renew(batch.state.rows.live)
         stop = batch.state.count + _STAGE
-        return (batch.with_state(_loop(search, decode, batch.state, retire_at, stop)),)
+
+        def loop(state):
+            return _loop(search, decode, state, retire_at, stop)
+
+        if search.num_hypotheses > 1:
+            return (batch.with_state(loop(batch.state)),)
+        return (batch.with_state(_told_when_alone(loop, batch.state)),)
 
     # Renewed without loss first: that hides the shapes from TensorFlow, whose loops may not
     # change what they know.
@@ -113,6 +119,24 @@ def _loop(search, decode, state, retire_at, stop):
         (pack(state),),
     )[0]
     return unpack(packed)
+
+
+def _told_when_alone(loop, state):
+    """`loop(state)`; a graph has a second loop that knows of it where only one row is there.
+
+    The vectors of one row are multiplied in another way than those of several, see `Projection`.
+    """
+    num_rows = ops.shape(state.rows.live)[0]
+
+    def alone():
+        def first(x):
+            # Not reshaped: from a reshape to one row, TensorFlow infers that there can be no more,
+            # even in a branch that is not taken.
+            return x[0][None] if len(x.shape) else x
+
+        return loop(keras.tree.map_structure(first, state))
+
+    return ops.cond(num_rows == 1, alone, lambda: loop(state))
 
 
 def _packing(state):

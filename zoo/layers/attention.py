@@ -1,5 +1,7 @@
 """Multi-head attention: a pure function inside a thin layer."""
 
+import functools
+import itertools
 import math
 
 import keras
@@ -9,7 +11,7 @@ from zoo.compiled import softmax_of_few, vector_products
 from zoo.layers.arguments import positive
 from zoo.layers.masks import check_mask
 from zoo.layers.projection import projection
-from zoo.layers.record import AttentionCall, record
+from zoo.layers.record import AttentionCall, record, recording
 
 
 def scaled_dot_product_attention(query, key, value, mask=None, scale=None, dropout=None):
@@ -17,8 +19,9 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None, dropo
 
     Args:
         query: (B, N, T, H).
-        key: (B, M, S, H); M divides N, and each key/value head serves N / M query heads.
-        value: (B, M, S, H).
+        key: (B, M, S, H); M divides N, and each key/value head serves N / M query heads. Or a tuple
+            of such, which stand one behind the other.
+        value: (B, M, S, H), or a tuple as for `key`.
         mask: (B or 1, T or 1, S) bool, True where a query may attend; None: everywhere.
             A query that may attend to nothing gives zeros.
         scale: factor on the scores; None: 1 / sqrt(H).
@@ -30,12 +33,29 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None, dropo
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
     query = query * ops.cast(scale, query.dtype)  # step 2, before step 1 where it costs less
-    scores = _matmul(query, key, transposed=True)  # step 1, (B, N, T, S)
+    scores = _scores(query, key)  # step 1, (B, N, T, S)
     weights = _softmax_where(scores, mask)  # step 3
     kept = weights if dropout is None else dropout(weights)
-    output = _matmul(kept, value)  # step 4
+    output = _weighted(kept, value)  # step 4
     # Of the two products with zeros, a compiled graph makes the one that is used: the smaller.
     return _zeros_for_nothing(output, mask), _zeros_for_nothing(weights, mask)
+
+
+def _scores(query, key):
+    """Q K^T, the key whole or in pieces, which are not put together: that would copy them."""
+    if not isinstance(key, tuple):
+        return _matmul(query, key, transposed=True)
+    return ops.concatenate([_matmul(query, each, transposed=True) for each in key], axis=-1)
+
+
+def _weighted(weights, value):
+    """Weights times V, the value whole or in pieces."""
+    if not isinstance(value, tuple):
+        return _matmul(weights, value)
+    ends = itertools.accumulate(ops.shape(each)[2] for each in value)
+    starts = (0, *ends)
+    parts = [weights[..., start:end] for start, end in itertools.pairwise(starts)]
+    return functools.reduce(ops.add, map(_matmul, parts, value))
 
 
 def masked_softmax(scores, mask=None):
@@ -76,6 +96,16 @@ def _softmax(x):
     if x.shape[-1] == 1:
         return ops.ones_like(x)
     return softmax_of_few(x) if x.shape[-2] == 1 else ops.softmax(x)
+
+
+def _whole(pieces):
+    return ops.concatenate(pieces, axis=2) if isinstance(pieces, tuple) else pieces
+
+
+def _num_keys(key):
+    """S of keys, whole or in pieces; None where unknown while tracing."""
+    lengths = [each.shape[2] for each in (key if isinstance(key, tuple) else (key,))]
+    return sum(lengths) if all(isinstance(length, int) for length in lengths) else None
 
 
 def _matmul(heads, shared, transposed=False):
@@ -224,17 +254,19 @@ class MultiHeadAttention(keras.layers.Layer):
         return tuple(ops.split(heads, 2, axis=1))
 
     def attend(self, query, key, value, mask=None):
-        """Steps 2 to 4 and W^O: query (B, N, T, H), key and value (B, M, S, H), mask (B or 1, T or
-        1, S) bool -> (B, T, D)."""
-        check_mask(self.name, mask, query.shape[0], query.shape[2], key.shape[2])
+        """Steps 2 to 4 and W^O: query (B, N, T, H), key and value (B, M, S, H), whole or in pieces,
+        mask (B or 1, T or 1, S) bool -> (B, T, D)."""
+        check_mask(self.name, mask, query.shape[0], query.shape[2], _num_keys(key))
         scale = 1 / math.sqrt(self.head_dim) if self.scale is None else self.scale
         heads, weights = scaled_dot_product_attention(
             query, key, value, mask, scale, self.dropout if self.dropout.rate else None
         )
-        record(AttentionCall(self.path, self.cross, scale, query, key, value, mask, weights))
+        if recording():
+            key, value = _whole(key), _whole(value)
+            record(AttentionCall(self.path, self.cross, scale, query, key, value, mask, weights))
         rows, _, length, _ = ops.shape(heads)
         heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, T, N, H)
-        joined = ops.reshape(heads, (-1, self.num_heads * self.head_dim))  # see `projection`
+        joined = ops.reshape(heads, (-1, self.num_heads * self.head_dim))  # see `Projection`
         return ops.reshape(
             self.output_projection(joined), (rows, length, self.output_projection.units)
         )

@@ -120,7 +120,7 @@ class DecoderBlock(keras.layers.Layer):
 
         Args:
             x: (B, T, D).
-            slots: keys and values so far, two (B, M, C, H), or () for no cache.
+            slots: keys and values so far, two (B, M, C, H) or `Pieces`, or () for no cache.
             append: function (slots, new) -> slots for each of keys and values, or () for no cache.
             mask: (B or 1, T, C) bool; without a cache (B or 1, T, T).
             positions: (B or 1, T) int or None.

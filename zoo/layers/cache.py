@@ -23,6 +23,20 @@ class Place(NamedTuple):
     visible: Any
 
 
+class Pieces(NamedTuple):
+    """Keys or values of a cache that grows: slots in two pieces, one behind the other.
+
+    A new token is put behind the few in `new`; what is held is not copied for it.
+
+    Attributes:
+        held: (B, N, C, H), the slots that `Cache.compact` kept.
+        new: (B, N, J, H), those since then.
+    """
+
+    held: Any
+    new: Any
+
+
 class Cache(NamedTuple):
     """The state of a batch that is being decoded.
 
@@ -35,8 +49,8 @@ class Cache(NamedTuple):
 
     Attributes:
         row: tree of tensors (B, ...) that the hypotheses of a row share: self-attention slots
-            (B, N, C, H), cross-attention keys and values (B, N, S, H), the source mask. A dict
-            whose "slots" are the former.
+            (B, N, C, H), in `Pieces` where the cache grows, cross-attention keys and values
+            (B, N, S, H), the source mask. A dict whose "slots" are the former.
         beam: tree of tensors (B, K, ...) that belong to one hypothesis and that a search reorders.
             A dict whose "visible" is (B, K, C) bool.
         index: () int32, the next free slot, the same for all rows; or (), the empty tuple, in a
@@ -182,7 +196,14 @@ class Cache(NamedTuple):
         order = order[:, :most]  # (R, C')
 
         visible = take_slots(self.beam["visible"][..., None], rows, order)[..., 0]
-        slots = keras.tree.map_structure(lambda x: take_slots(x, rows, order), self.row["slots"])
+        none = most * 0  # not a plain 0: that TensorFlow would know, and let nothing be appended
+
+        def take(x):
+            whole = ops.concatenate(x, axis=2) if isinstance(x, Pieces) else x
+            held = take_slots(whole, rows, order)
+            return Pieces(held, held[:, :, :none])
+
+        slots = _map_slots(take, self.row["slots"])
         rest = self._replace(row={**self.row, "slots": ()}).take_rows(rows)
         return Cache(
             row={**rest.row, "slots": slots},
@@ -197,7 +218,12 @@ class Cache(NamedTuple):
         capacity = ops.shape(visible)[-1]
         if self.grows:
             kept = capacity - num_slots
-            slots = keras.tree.map_structure(lambda x: x[:, :, :kept], self.row["slots"])
+
+            def cut(x):
+                num_new = ops.maximum(kept - ops.shape(x.held)[2], 0)
+                return Pieces(x.held[:, :, :kept], x.new[:, :, :num_new])
+
+            slots = _map_slots(cut, self.row["slots"])
             row, beam = {**self.row, "slots": slots}, {**self.beam, "visible": visible[..., :kept]}
             return self._replace(row=row, beam=beam)
         index = self.index - num_slots
@@ -221,6 +247,13 @@ class Cache(NamedTuple):
         return self._replace(beam=beam)
 
 
+def _map_slots(function, slots):
+    """`function` of all keys and values, tensors or `Pieces`, in a tree of tuples."""
+    if isinstance(slots, tuple) and not isinstance(slots, Pieces):
+        return tuple(_map_slots(function, each) for each in slots)
+    return function(slots)
+
+
 def gather_beams(x, parents):
     """x (B, K, ...), parents (B, J) int32 with values in [0, K) -> (B, J, ...)."""
     parents = ops.convert_to_tensor(parents, dtype="int32")
@@ -240,23 +273,22 @@ def take_slots(slots, rows, order):
 
 
 def write(slots, new, index):
-    """Write T tokens into consecutive slots; or append them, at half the price, in a cache that
-    grows.
+    """Write T tokens into consecutive slots; or append them in a cache that grows.
 
     By a slice update where shapes are fixed, as on JAX, whose loops make it in place. Elsewhere by
     `where` under a mask, because slice updates become an XLA op on TensorFlow, which a default TF
     Serving refuses, and scatters into this layout cost 1.4 to 2.9 times as much.
 
     Args:
-        slots: (B, N, C, H).
+        slots: (B, N, C, H); `Pieces` in a cache that grows.
         new: (B, N, T, H), T <= C.
         index: () int32, the slot of the first token; () in a cache that grows.
 
     Returns:
-        (B, N, C, H); (B, N, C + T, H) in a cache that grows.
+        The same with the tokens.
     """
     if isinstance(index, tuple):
-        return ops.concatenate([slots, new], axis=2)
+        return slots._replace(new=ops.concatenate([slots.new, new], axis=2))
     if not shapes_are_dynamic():
         return _write_slice(slots, new, index)
     relative = ops.arange(ops.shape(slots)[2], dtype="int32") - index  # (C,)

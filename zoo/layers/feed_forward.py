@@ -59,7 +59,7 @@ class FeedForward(keras.layers.Layer):
         return projection(name, parts, input_shape, self.use_bias, initializer, self.dtype_policy)
 
     def call(self, x):
-        flat = ops.reshape(x, (-1, self.outer.units))  # see `projection`
+        flat = ops.reshape(x, (-1, self.outer.units))  # see `Projection`
         return ops.reshape(self.outer(self.dropout(self._inside(flat))), ops.shape(x))
 
     def _inside(self, x):

@@ -1,15 +1,34 @@
-"""Projections: one `keras.layers.Dense` for several products of the same vectors."""
+"""Projections: one dense layer for several products of the same vectors."""
 
 import keras
 
+from zoo.compiled import vector_times_matrix
 from zoo.layers.initializers import SideBySide
 
 
-def projection(name, parts, input_shape, use_bias, initializer, dtype):
-    """A built Dense layer whose outputs are `parts`, side by side.
+@keras.saving.register_keras_serializable("zoo")
+class Projection(keras.layers.Dense):
+    """`keras.layers.Dense` that multiplies a single vector, (1, D), in the backend's fastest way.
 
-    Call it with (B*T, D): of three axes, Keras makes a general tensor product on TensorFlow, a
-    dozen operations on shapes, in which product, bias and activation are no longer fused.
+    That is what a step of decoding one row consists of. Called with (B*T, D): of three axes, Keras
+    makes a general tensor product on TensorFlow, a dozen operations on shapes, in which product,
+    bias and activation are no longer fused.
+    """
+
+    def call(self, inputs, training=None):
+        if inputs.shape[0] != 1 or self.activation is not keras.activations.linear:
+            return super().call(inputs, training=training)
+        product = vector_times_matrix(inputs, self.kernel)
+        return product if self.bias is None else product + self.bias
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        # Keras refuses subclasses, as they may compute otherwise; what this one computes otherwise
+        # it does not where it is quantized.
+        super().quantize(mode, type_check=False, config=config)
+
+
+def projection(name, parts, input_shape, use_bias, initializer, dtype):
+    """A built `Projection` whose outputs are `parts`, side by side.
 
     Args:
         name: of the layer.
@@ -20,7 +39,7 @@ def projection(name, parts, input_shape, use_bias, initializer, dtype):
         dtype: a dtype policy.
     """
     initializer = initializer.clone()
-    dense = keras.layers.Dense(
+    dense = Projection(
         sum(parts),
         use_bias=use_bias,
         kernel_initializer=SideBySide(initializer, parts) if len(parts) > 1 else initializer,

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo import checkpoints
+from zoo.layers.projection import Projection
 from zoo.models.gpt_decoder import GPTDecoder
 
 
@@ -37,7 +38,7 @@ class GPT(GPTDecoder):
         super().__init__(config, **kwargs)
         self.output_projection = None
         if not self.config.tied_logits:
-            self.output_projection = keras.layers.Dense(
+            self.output_projection = Projection(
                 self.config.vocab_size,
                 use_bias=False,
                 kernel_initializer=self._initializer(),
@@ -99,5 +100,5 @@ class GPT(GPTDecoder):
         if self.output_projection is None:
             return self.token_embedding.logits(x)
         rows, length, size = ops.shape(x)
-        flat = self.output_projection(ops.reshape(x, (-1, size)))  # see `zoo.layers.projection`
+        flat = self.output_projection(ops.reshape(x, (-1, size)))  # see `Projection`
         return ops.reshape(flat, (rows, length, self.config.vocab_size))
