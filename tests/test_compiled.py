@@ -9,6 +9,7 @@ from zoo.compiled import (
     is_traced,
     shapes_are_dynamic,
     softmax_of_few,
+    times_turned,
     value_at_hand,
     vector_products,
     vector_times_matrix,
@@ -165,6 +166,19 @@ def test_a_vector_times_a_matrix(rng, size, dtype):
     assert keras.backend.standardize_dtype(found.dtype) == dtype
     tolerance = 1e-5 if dtype == "float32" else 0.02 * size
     np.testing.assert_allclose(to_numpy(ops.cast(found, "float32")), x @ y, atol=tolerance)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="for TensorFlow alone")
+@pytest.mark.parametrize("num_rows", [0, 1, 2, 12, 13, 40])
+def test_vectors_times_a_turned_matrix(rng, num_rows):
+    import tensorflow as tf
+
+    x, y = (rng.normal(size=shape).astype("float32") for shape in ((num_rows, 5), (5, 7)))
+    turned = tf.Variable(y.T)
+    in_graph = tf.function(lambda x: times_turned(x, turned), autograph=False)
+    for rows in (None, num_rows):
+        found = in_graph.get_concrete_function(tf.TensorSpec([rows, 5]))(tf.constant(x))
+        np.testing.assert_allclose(found, x @ y, atol=1e-5)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="oneDNN rewrites TensorFlow's graphs")

@@ -8,6 +8,8 @@ from keras import ops
 
 # Parts of a matrix that one vector is multiplied with on JAX, at most.
 _STRETCHES = 8
+# Of a product with a matrix that is stored the other way round on TensorFlow.
+_FEW_ROWS = 12
 
 
 def on_tensorflow():
@@ -132,6 +134,26 @@ def vector_times_matrix(x, y):
         x, y = ops.reshape(x, (parts, 1, -1)), ops.reshape(y, (parts, -1, y.shape[1]))
         return ops.sum(ops.matmul(x, y), axis=0)
     return ops.matmul(x, y)
+
+
+def times_turned(x, y):
+    """Vectors times a matrix that is stored the other way round: x (R, X), y (Y, X) -> (R, Y).
+
+    TensorFlow alone has its reasons for it: one vector is multiplied up to 1.4 times as fast as by
+    a matrix (X, Y), few as fast or faster, and many up to 1.2 times as slowly.
+    """
+    import tensorflow as tf
+
+    if x.shape[0] == 1:
+        return vector_products(x[None], y[None], transposed=True)[0]
+
+    def few():
+        return tf.matmul(x, y, transpose_b=True)
+
+    def many():  # which the other order would take three times as long for
+        return tf.transpose(tf.matmul(y, x, transpose_b=True))
+
+    return tf.cond(tf.shape(x)[0] <= _FEW_ROWS, few, many)
 
 
 def softmax_of_few(x):

@@ -49,7 +49,7 @@ def sources():
 )
 @pytest.mark.parametrize(
     "limits",
-    [[41, 3, 17, 29, 41], [3, 41, 17, 29, 5], [41]],
+    [[41, 3, 17, 29, 41], [41, 3, 17, 29, 5], [41]],
     ids=["several to the end", "one at the end", "one alone"],
 )
 def test_stages_change_nothing(model, sources, search, limits):

@@ -111,6 +111,35 @@ def test_ships_warm_up_requests_for_both_signatures(exported, server):  # the se
     assert any(b"" in inputs["prompt"] for _, inputs in requests)
 
 
+def test_many_rows(predict, generator):
+    outputs = predict({"prompt": PROMPTS * 4})
+    assert texts(outputs) == generator(PROMPTS) * 4
+
+
+@only_in_process
+def test_kernels_are_stored_once_and_the_other_way_round(exported, generator):
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(exported / "variables" / "variables")
+    shapes = reader.get_variable_to_shape_map().items()
+    stored = sorted(tuple(shape) for name, shape in shapes if "variables_read" in name)
+    model = generator.model
+    turned = {id(each): each.shape[::-1] for each in model.variables if each.name == "kernel"}
+    assert len(turned) == 4 * model.config.num_layers
+    expected = [turned.get(id(each), each.shape) for each in model.variables]
+    assert stored == sorted(map(tuple, expected))
+
+
+@only_in_process
+@pytest.mark.usefixtures("quick_collection")
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`:UserWarning")
+def test_a_quantized_generator_is_served(tmp_path):
+    generator = small_generator()
+    generator.model.quantize("int8")
+    generator.export(tmp_path / "1")
+    assert texts(in_process(tmp_path / "1")({"prompt": PROMPTS})) == generator(PROMPTS)
+
+
 @only_in_process
 def test_options_of_the_export(generator, tmp_path):
     generator.export(tmp_path / "1", beam_size=3, max_new_tokens=7)

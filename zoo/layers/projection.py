@@ -1,9 +1,13 @@
 """Projections: one dense layer for several products of the same vectors."""
 
+import contextlib
+
 import keras
 
-from zoo.compiled import vector_times_matrix
+from zoo.compiled import times_turned, vector_times_matrix
 from zoo.layers.initializers import SideBySide
+
+_turned = {}
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -16,15 +20,34 @@ class Projection(keras.layers.Dense):
     """
 
     def call(self, inputs, training=None):
-        if inputs.shape[0] != 1 or self.activation is not keras.activations.linear:
+        if self in _turned:
+            product = times_turned(inputs, _turned[self])
+        elif inputs.shape[0] == 1:
+            product = vector_times_matrix(inputs, self.kernel)
+        else:
             return super().call(inputs, training=training)
-        product = vector_times_matrix(inputs, self.kernel)
-        return product if self.bias is None else product + self.bias
+        product = product if self.bias is None else product + self.bias
+        return self.activation(product)
 
     def quantize(self, mode=None, type_check=True, config=None):
         # Keras refuses subclasses, as they may compute otherwise; what this one computes otherwise
         # it does not where it is quantized.
         super().quantize(mode, type_check=False, config=config)
+
+
+@contextlib.contextmanager
+def turned_kernels(kernels):
+    """Inside of it, projections multiply by copies of their kernels, stored the other way round.
+
+    Args:
+        kernels: {`Projection`: (Y, X) for its kernel (X, Y)}; TensorFlow only.
+    """
+    _turned.update(kernels)
+    try:
+        yield
+    finally:
+        for each in kernels:
+            del _turned[each]
 
 
 def projection(name, parts, input_shape, use_bias, initializer, dtype):

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from zoo.decoding.state import is_end
+from zoo.layers.projection import turned_kernels
 from zoo.tasks.generation_options import search_with_row_options
 from zoo.tasks.task import Task
 from zoo.tasks.warm_up import warm_up_texts
@@ -81,8 +82,10 @@ def _signatures(generator, options):
         options: `GenerationOptions`.
     """
     from zoo.serving import Signature
+    from zoo.serving.kernels import turned_copies
 
     continuation = generator.continuation
+    kernels = turned_copies(continuation.model)
     end_ids, pad_id = (continuation.end_id, *options.end_ids), continuation.pad_id
     tokenizer = generator.tokenizer.graph(generator.longest_prompt(options))
     limit = options.max_new_tokens
@@ -91,7 +94,8 @@ def _signatures(generator, options):
         ids, mask = tokenizer.encode_prompts(prompt)
         some = ops.any(mask, axis=1)  # (B,)
         longest = ops.max(limits, initial=1)
-        result = continuation.run(search_of(ids, mask), ids, mask, longest, limits)
+        with turned_kernels(kernels):
+            result = continuation.run(search_of(ids, mask), ids, mask, longest, limits)
         new, length = result.ids[:, 0], result.lengths[:, :1]  # (B, L), (B, 1)
         kept = ops.arange(ops.shape(new)[1], dtype="int32") < length
         kept = ops.logical_and(kept, ops.logical_not(is_end(new, end_ids)))
