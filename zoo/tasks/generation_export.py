@@ -42,6 +42,9 @@ class GenerationExport(Task):
         where the tokenizer has no start id gives an empty text with score 0. Stop strings are cut
         off in Python only: an export refuses them.
 
+        Kernels are stored for few rows: up to a dozen are faster so, and many a little slower (the
+        figures are in benchmarks/README.md).
+
         Args:
             folder: NAME/VERSION, VERSION a whole number; must not exist.
             **options: fields of `GenerationOptions` that differ from the task's.
