@@ -61,6 +61,48 @@ def shapes_are_dynamic():
     return keras.backend.backend() != "jax"
 
 
+def shapes_may_depend_on_values(tensor):
+    """Whether shapes of what is computed from `tensor` may, here and now: not on JAX, not where XLA
+    or `torch.compile` compiles, not for symbols, and not on accelerators, which would wait."""
+    if isinstance(tensor, keras.KerasTensor) or not shapes_are_dynamic():
+        return False
+    if on_tensorflow():
+        import tensorflow as tf
+        from tensorflow.python.ops import control_flow_util
+
+        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        in_xla = graph is not None and control_flow_util.GraphOrParentsInXlaContext(graph)
+        return not in_xla and not tf.config.list_logical_devices("GPU")
+    import torch
+
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def rows_taken(x, numbers, back):
+    """Rows of x by number, zeros for the number behind the last: x (R, D), numbers (S,) -> (S, D).
+
+    Args:
+        x: (R, D).
+        numbers: (S,) int32 from 0 to R, none below R twice.
+        back: (R,) int32 from 0 to S, the numbers of the rows of what is taken that give x again. So
+            the gradient is taken, too, where it would be added up.
+    """
+    if not on_tensorflow():
+        return ops.take(_with_zeros(x), numbers, axis=0)
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def take(x):
+        return tf.gather(_with_zeros(x), numbers), lambda slope: tf.gather(_with_zeros(slope), back)
+
+    return take(x)
+
+
+def _with_zeros(x):
+    """x (R, D) with a row of zeros behind."""
+    return ops.pad(x, [[0, 1], [0, 0]])
+
+
 def is_traced(tensor):
     """Whether `tensor` is a placeholder of a graph or a compilation that has no value yet."""
     if isinstance(tensor, keras.KerasTensor):

@@ -134,7 +134,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
     Called as a layer: `attention(x, attention_mask=mask)` for self-attention, and
     `attention(x, context, attention_mask=mask)` for cross-attention, x (B, T, D), context
-    (B, S, E), mask (B or 1, T or 1, S) bool -> (B, T, D). (An argument named `mask` would be filled
+    (B, S, E), mask (B or 1, T or 1, S) bool -> (B, T, D). With `packing`, a `Packing` of the B rows
+    of T tokens, self-attention reads and gives the real tokens alone, (1, R, D). (An argument named `mask` would be filled
     by Keras from masks that travel on tensors; here masks are arguments.)
 
     Args:
@@ -221,7 +222,7 @@ class MultiHeadAttention(keras.layers.Layer):
         initializer = initializer or self.kernel_initializer
         return projection(name, parts, input_shape, self.use_bias, initializer, self.dtype_policy)
 
-    def call(self, inputs, context=None, attention_mask=None, positions=None):
+    def call(self, inputs, context=None, attention_mask=None, positions=None, packing=None):
         if self.cross != (context is not None):
             raise ValueError(
                 f"{self.name}: context must be given exactly when cross=True; got "
@@ -229,18 +230,19 @@ class MultiHeadAttention(keras.layers.Layer):
             )
         if self.cross:
             return self.attend(self.queries(inputs), *self.keys_values(context), attention_mask)
-        return self.attend(*self.queries_keys_values(inputs, positions), attention_mask)
+        heads = self.queries_keys_values(inputs, positions, packing)
+        return self.attend(*heads, attention_mask, packing)
 
-    def queries_keys_values(self, inputs, positions=None):
+    def queries_keys_values(self, inputs, positions=None, packing=None):
         """Self-attention's step 1: (B, T, D), positions (B or 1, T) int32 for rotary heads ->
-        query (B, N, T, H), key and value (B, M, T, H)."""
+        query (B, N, T, H), key and value (B, M, T, H). With a `Packing` inputs are (1, R, D)."""
         total = self.num_heads + 2 * self.num_key_value_heads
-        heads = self._heads(self.query_key_value, inputs, total)  # (B, N + 2 M, T, H)
+        heads = self._heads(self.query_key_value, inputs, total, packing)  # (B, N + 2 M, T, H)
         ends = [self.num_heads, self.num_heads + self.num_key_value_heads]
         query, key, value = ops.split(heads, ends, axis=1)
         if self.rotary is not None:
             if positions is None:
-                positions = ops.arange(ops.shape(inputs)[1], dtype="int32")[None]  # (1, T)
+                positions = ops.arange(ops.shape(heads)[2], dtype="int32")[None]  # (1, T)
             query, key = self.rotary(query, positions), self.rotary(key, positions)
         return query, key, value
 
@@ -253,9 +255,9 @@ class MultiHeadAttention(keras.layers.Layer):
         heads = self._heads(self.key_value, context, 2 * self.num_key_value_heads)
         return tuple(ops.split(heads, 2, axis=1))
 
-    def attend(self, query, key, value, mask=None):
+    def attend(self, query, key, value, mask=None, packing=None):
         """Steps 2 to 4 and W^O: query (B, N, T, H), key and value (B, M, S, H), whole or in pieces,
-        mask (B or 1, T or 1, S) bool -> (B, T, D)."""
+        mask (B or 1, T or 1, S) bool -> (B, T, D); with a `Packing` (1, R, D)."""
         check_mask(self.name, mask, query.shape[0], query.shape[2], _num_keys(key))
         scale = 1 / math.sqrt(self.head_dim) if self.scale is None else self.scale
         heads, weights = scaled_dot_product_attention(
@@ -267,13 +269,18 @@ class MultiHeadAttention(keras.layers.Layer):
         rows, _, length, _ = ops.shape(heads)
         heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, T, N, H)
         joined = ops.reshape(heads, (-1, self.num_heads * self.head_dim))  # see `Projection`
+        if packing is not None:
+            joined, rows, length = packing.pack(joined), 1, -1
         return ops.reshape(
             self.output_projection(joined), (rows, length, self.output_projection.units)
         )
 
-    def _heads(self, dense, x, count):
+    def _heads(self, dense, x, count, packing=None):
         rows, length, size = ops.shape(x)
-        x = ops.reshape(dense(ops.reshape(x, (-1, size))), (rows, length, count, self.head_dim))
+        x = dense(ops.reshape(x, (-1, size)))
+        if packing is not None:
+            x, (rows, length) = packing.spread(x), packing.shape
+        x = ops.reshape(x, (rows, length, count, self.head_dim))
         return ops.transpose(x, (0, 2, 1, 3))  # (B, count, T, H)
 
     def compute_output_shape(self, inputs_shape, context_shape=None):

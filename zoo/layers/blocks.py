@@ -33,9 +33,11 @@ class EncoderBlock(keras.layers.Layer):
         build_part(self.feed_forward, x_shape)
         build_part(self.feed_forward_add_norm, x_shape)
 
-    def call(self, x, attention_mask=None, positions=None):
+    def call(self, x, attention_mask=None, positions=None, packing=None):
         h = self.self_attention_add_norm.before(x)
-        h = self.self_attention(h, attention_mask=attention_mask, positions=positions)
+        h = self.self_attention(
+            h, attention_mask=attention_mask, positions=positions, packing=packing
+        )
         x = self.self_attention_add_norm(x, h)
         h = self.feed_forward(self.feed_forward_add_norm.before(x))
         return self.feed_forward_add_norm(x, h)

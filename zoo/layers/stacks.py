@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.add_norm import make_norm
 from zoo.layers.cache import Cache, write
+from zoo.layers.packing import Packing
 from zoo.layers.parts import build_part, part_config
 from zoo.layers.record import recording
 
@@ -43,7 +44,8 @@ class EncoderStack(_Stack):
     """A stack of `EncoderBlock`s: "Attention is all you need", 3.1.
 
     Called with x (B, T, D), attention_mask (B or 1, T or 1, T) bool, positions (B or 1, T) int ->
-    (B, T, D).
+    (B, T, D). With real (B, T) bool, True where a token stands, vectors of padding are not computed
+    where shapes may depend on values; they are zeros then.
 
     Args:
         blocks: list of `EncoderBlock`s.
@@ -57,10 +59,17 @@ class EncoderStack(_Stack):
         if self.final_norm is not None:
             build_part(self.final_norm, x_shape)
 
-    def call(self, x, attention_mask=None, positions=None):
+    def call(self, x, attention_mask=None, positions=None, real=None):
+        packing = None if real is None else Packing.of(real)
+        if packing is not None:
+            rows, length, size = ops.shape(x)
+            x = packing.pack(ops.reshape(x, (-1, size)))[None]  # (1, R, D)
         for block in self.blocks:
-            x = block(x, attention_mask=attention_mask, positions=positions)
-        return self.finish(x)
+            x = block(x, attention_mask=attention_mask, positions=positions, packing=packing)
+        x = self.finish(x)
+        if packing is None:
+            return x
+        return ops.reshape(packing.spread(x[0]), (rows, length, size))
 
     def compute_output_shape(self, x_shape):
         return x_shape

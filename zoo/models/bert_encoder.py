@@ -157,7 +157,7 @@ class BERTEncoder(Configured, keras.Model):
             segments = ops.zeros_like(columns)
         x = self.token_embedding(ids) + (self.segment_embedding(segments) + self.positions(columns))
         x = self.embedding_dropout(self.embedding_norm(x))
-        return self.encoder(x, attention_mask=layers.key_mask(real)), real
+        return self.encoder(x, attention_mask=layers.key_mask(real), real=real), real
 
     def _checked(self, inputs):
         """token_ids (B, T), segment_ids (B, T) or None, and what is real (B, T) bool."""
