@@ -135,8 +135,8 @@ class MultiHeadAttention(keras.layers.Layer):
     Called as a layer: `attention(x, attention_mask=mask)` for self-attention, and
     `attention(x, context, attention_mask=mask)` for cross-attention, x (B, T, D), context
     (B, S, E), mask (B or 1, T or 1, S) bool -> (B, T, D). With `packing`, a `Packing` of the B rows
-    of T tokens, self-attention reads and gives the real tokens alone, (1, R, D). (An argument named `mask` would be filled
-    by Keras from masks that travel on tensors; here masks are arguments.)
+    of T tokens, self-attention reads and gives the real tokens alone, (1, R, D). (An argument named
+    `mask` would be filled by Keras from masks that travel on tensors; here masks are arguments.)
 
     Args:
         num_heads: N.
