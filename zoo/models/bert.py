@@ -11,8 +11,9 @@ class BERT(BERTEncoder):
 
     `model({"token_ids": (B, T)})`, with "segment_ids" (B, T) and "padding_mask" (B, T) bool where
     wanted, -> {"sequence_output": (B, T, D), "pooled_output": (B, D)}. The pooled output is the
-    first token's vector through a Dense and tanh. For what the inputs are and what is raised see
-    `BERTEncoder`.
+    first token's vector through a Dense and tanh. Vectors at padding mean nothing; on CPUs, on
+    TensorFlow and torch, they are not computed and are zeros (see `EncoderStack`). For what the
+    inputs are and what is raised see `BERTEncoder`.
 
     Args:
         config: a `BERTConfig`, or a dict of its fields.
