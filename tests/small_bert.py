@@ -35,4 +35,6 @@ def spread_labels(model, inputs, factor=20.0):
     head = model.classifier
     head.kernel.assign(head.kernel * factor)
     logits = to_numpy(model(inputs))
-    head.bias.assign(head.bias - logits.reshape(-1, logits.shape[-1]).mean(axis=0))
+    if logits.ndim == 3:
+        logits = logits[to_numpy(inputs["padding_mask"])]
+    head.bias.assign(head.bias - logits.mean(axis=0))

@@ -3,7 +3,9 @@ import pytest
 
 from tests.serving.calls import in_process, only_in_process
 from tests.small_generators import CHARACTERS, PROMPTS, small_generator
+from zoo.models import GPT
 from zoo.serving import warmup
+from zoo.tasks import TextGenerator
 
 LIMIT = 17
 
@@ -134,8 +136,11 @@ def test_kernels_are_stored_once_and_the_other_way_round(exported, generator):
 @pytest.mark.usefixtures("quick_collection")
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`:UserWarning")
 def test_a_quantized_generator_is_served(tmp_path):
-    generator = small_generator()
-    generator.model.quantize("int8")
+    shared = small_generator()
+    model = GPT(shared.model.config)
+    model.set_weights(shared.model.get_weights())
+    model.quantize("int8")
+    generator = TextGenerator(model, shared.tokenizer, shared.options)
     generator.export(tmp_path / "1")
     assert texts(in_process(tmp_path / "1")({"prompt": PROMPTS})) == generator(PROMPTS)
 
