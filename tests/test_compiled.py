@@ -7,9 +7,10 @@ from tests.backends import gradient, natively_compiled, to_numpy
 from zoo.compiled import (
     compiled,
     is_traced,
+    rows_first,
     shapes_are_dynamic,
     softmax_of_few,
-    times_turned,
+    times_transposed,
     value_at_hand,
     vector_products,
     vector_times_matrix,
@@ -168,17 +169,44 @@ def test_a_vector_times_a_matrix(rng, size, dtype):
     np.testing.assert_allclose(to_numpy(ops.cast(found, "float32")), x @ y, atol=tolerance)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="for TensorFlow alone")
-@pytest.mark.parametrize("num_rows", [0, 1, 2, 12, 13, 40])
-def test_vectors_times_a_turned_matrix(rng, num_rows):
-    import tensorflow as tf
+@pytest.mark.parametrize("num_rows", [0, 1, 2, 5, 300])
+def test_vectors_times_a_transposed_matrix(rng, num_rows):
+    shapes = (num_rows, 5), (7, 5)
+    x, y = (ops.convert_to_tensor(rng.normal(size=shape).astype("float32")) for shape in shapes)
+    expected = to_numpy(x) @ to_numpy(y).T
+    np.testing.assert_allclose(to_numpy(times_transposed(x, y)), expected, atol=1e-5)
+    if num_rows or BACKEND == "tensorflow":
+        call = compiled(FeedForward(5), lambda x: times_transposed(x, y))
+        np.testing.assert_allclose(to_numpy(call(x)), expected, atol=1e-5)
 
-    x, y = (rng.normal(size=shape).astype("float32") for shape in ((num_rows, 5), (5, 7)))
-    turned = tf.Variable(y.T)
-    in_graph = tf.function(lambda x: times_turned(x, turned), autograph=False)
-    for rows in (None, num_rows):
-        found = in_graph.get_concrete_function(tf.TensorSpec([rows, 5]))(tf.constant(x))
-        np.testing.assert_allclose(found, x @ y, atol=1e-5)
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_transposed_matrix_of_half_precision(rng, dtype):
+    x, y = (rng.normal(size=(size, 5)).astype("float32") for size in (1, 16))
+    found = times_transposed(ops.cast(x, dtype), ops.cast(y, dtype))
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    np.testing.assert_allclose(to_numpy(ops.cast(found, "float32")), x @ y.T, atol=0.1)
+
+
+@pytest.mark.parametrize("multiply", [vector_times_matrix, times_transposed])
+@pytest.mark.parametrize("num_rows", [1, 2, 13])
+def test_products_with_matrices_have_gradients(rng, multiply, num_rows):
+    if multiply is vector_times_matrix and num_rows > 1:
+        pytest.skip("takes one vector")
+    x, y, slope = (
+        rng.normal(size=shape).astype("float32")
+        for shape in ((num_rows, 8), (16, 8), (num_rows, 16))
+    )
+    is_transposed = multiply is times_transposed
+
+    def total(x, y):
+        products = multiply(x, y if is_transposed else ops.transpose(y))
+        return ops.sum(products * ops.convert_to_tensor(slope))
+
+    by_x = gradient(lambda x: total(x, ops.convert_to_tensor(y)), x)
+    np.testing.assert_allclose(by_x, slope @ y, atol=1e-5)
+    by_y = gradient(lambda y: total(ops.convert_to_tensor(x), y), y)
+    np.testing.assert_allclose(by_y, slope.T @ x, atol=1e-5)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="oneDNN rewrites TensorFlow's graphs")
@@ -195,6 +223,13 @@ def test_a_single_query_uses_no_operation_that_onednn_takes_over():
     taken_over = {"BatchMatMulV2", "Softmax"}
     assert not types(1) & taken_over
     assert taken_over <= types(4)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 5), (1, 4, 2), (2, 0, 3)])
+def test_rows_first(rng, shape):
+    x = rng.normal(size=shape).astype("float32")
+    found = to_numpy(rows_first(ops.convert_to_tensor(x)))
+    np.testing.assert_array_equal(found, x.transpose(1, 0, 2))
 
 
 def test_softmax_of_few(rng):

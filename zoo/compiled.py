@@ -6,10 +6,10 @@ import math
 import keras
 from keras import ops
 
-# Parts of a matrix that one vector is multiplied with on JAX, at most.
-_STRETCHES = 8
-# Of a product with a matrix that is stored the other way round on TensorFlow.
-_FEW_ROWS = 12
+# Parts of a matrix that one vector is multiplied with, at most.
+_PARTS = {"tensorflow": 4, "jax": 8}
+# With so many vectors a transposed matrix is the left factor, see `times_transposed`.
+_FROM_THE_LEFT = range(4, 257)
 
 
 def on_tensorflow():
@@ -165,37 +165,56 @@ def vector_products(x, y, transposed=False):
 def vector_times_matrix(x, y):
     """One vector times a matrix: x (1, X), y (X, Y) -> (1, Y), as in a step of decoding one row.
 
-    On TensorFlow see `vector_products`. On JAX's CPUs in parts, each of which reads one stretch of
-    memory from its beginning to its end: XLA gives every thread some columns otherwise.
+    On CPUs in parts, each of which reads one stretch of memory from its beginning to its end: on
+    JAX XLA gives every thread some columns otherwise, and on TensorFlow one thread multiplies a
+    vector (see `vector_products`), so that parts are what others can take.
     """
+    backend = keras.backend.backend()
     is_plain = keras.backend.standardize_dtype(y.dtype) == "float32"
-    if is_plain and on_tensorflow():
-        return vector_products(x[None], y[None])[0]
-    if is_plain and keras.backend.backend() == "jax" and _jax_runs_on_cpus():
-        parts = math.gcd(y.shape[0], _STRETCHES)
-        x, y = ops.reshape(x, (parts, 1, -1)), ops.reshape(y, (parts, -1, y.shape[1]))
-        return ops.sum(ops.matmul(x, y), axis=0)
-    return ops.matmul(x, y)
+    if not is_plain or backend not in _PARTS or (backend == "jax" and not _jax_runs_on_cpus()):
+        return ops.matmul(x, y)
+    parts = math.gcd(y.shape[0], _PARTS[backend])
+    x, y = ops.reshape(x, (parts, 1, -1)), ops.reshape(y, (parts, -1, y.shape[1]))
+    return ops.sum(vector_products(x, y), axis=0)
 
 
-def times_turned(x, y):
-    """Vectors times a matrix that is stored the other way round: x (R, X), y (Y, X) -> (R, Y).
+def times_transposed(x, y):
+    """Vectors times a transposed matrix, a table of words: x (R, X), y (Y, X) -> (R, Y).
 
-    TensorFlow alone has its reasons for it: one vector is multiplied up to 1.4 times as fast as by
-    a matrix (X, Y), few as fast or faster, and many up to 1.2 times as slowly.
+    In the order that takes less time on CPUs for so many: for few vectors, though not for two or
+    three, table times vectors is up to twice as fast as vectors times transposed table.
     """
+
+    def from_the_left():
+        # Three axes: for matrices, TensorFlow takes another kernel, which is slower here.
+        product = ops.matmul(ops.expand_dims(y, 0), ops.expand_dims(ops.transpose(x), 0))
+        return ops.transpose(product, (0, 2, 1))[0]
+
+    def from_the_right():
+        if not on_tensorflow():
+            return ops.matmul(x, ops.transpose(y))
+        import tensorflow as tf
+
+        return tf.matmul(x, y, transpose_b=True)  # which copies nothing, outside of graphs either
+
+    count = ops.shape(x)[0]
+    if not isinstance(count, int):
+        pays = ops.logical_and(count >= _FROM_THE_LEFT.start, count < _FROM_THE_LEFT.stop)
+        return ops.cond(pays, from_the_left, from_the_right)
+    if count == 1:
+        return ops.reshape(ops.matmul(y, ops.reshape(x, (-1, 1))), (1, -1))
+    return from_the_left() if count in _FROM_THE_LEFT else from_the_right()
+
+
+def rows_first(x):
+    """x (P, R, Y) -> (R, P, Y)."""
+    if not on_tensorflow():
+        return ops.swapaxes(x, 0, 1)
     import tensorflow as tf
 
-    if x.shape[0] == 1:
-        return vector_products(x[None], y[None], transposed=True)[0]
-
-    def few():
-        return tf.matmul(x, y, transpose_b=True)
-
-    def many():  # which the other order would take three times as long for
-        return tf.transpose(tf.matmul(y, x, transpose_b=True))
-
-    return tf.cond(tf.shape(x)[0] <= _FEW_ROWS, few, many)
+    # As whole numbers: oneDNN takes over what swaps axes of floats, see `vector_products`.
+    same_bits = tf.bitcast(x, tf.int32)
+    return tf.bitcast(tf.transpose(same_bits, (1, 0, 2)), x.dtype)
 
 
 def softmax_of_few(x):

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from tests.backends import to_numpy
-from zoo.layers.projection import Projection, projection, turned_kernels
+from zoo.layers.projection import Projection, projection
 
 
 @pytest.mark.parametrize("use_bias", [False, True])
@@ -40,23 +40,3 @@ def test_an_activation_is_kept(rng):
     found = to_numpy(dense(x))
     assert (found >= 0).all()
     np.testing.assert_allclose(found, np.maximum(to_numpy(x @ dense.kernel), 0), atol=1e-6)
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="for TensorFlow alone")
-@pytest.mark.parametrize("num_vectors", [1, 3, 20])
-def test_kernels_may_be_given_the_other_way_round(rng, num_vectors):
-    dense, other = (
-        projection("p", [7], (None, 16), True, keras.initializers.GlorotUniform(), None)
-        for _ in range(2)
-    )
-    dense.bias.assign(rng.normal(size=7))
-    x = ops.convert_to_tensor(rng.normal(size=(num_vectors, 16)).astype("float32"))
-    whole, of_other = to_numpy(dense(x)), to_numpy(other(x))
-    with turned_kernels({dense: 2.0 * ops.transpose(dense.kernel)}):
-        twice = to_numpy(dense(x))
-        np.testing.assert_array_equal(to_numpy(other(x)), of_other)
-    bias = to_numpy(dense.bias)
-    np.testing.assert_allclose(twice, 2.0 * (whole - bias) + bias, atol=1e-5)
-    with pytest.raises(ZeroDivisionError), turned_kernels({dense: None}):
-        _ = 1 / 0
-    np.testing.assert_array_equal(to_numpy(dense(x)), whole)

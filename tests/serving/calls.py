@@ -35,3 +35,27 @@ def as_arrays(inputs):
         name: value if isinstance(value, np.ndarray) else np.array(value, object)
         for name, value in inputs.items()
     }
+
+
+def stored_shapes(folder):
+    """Shapes of the weights in a SavedModel, sorted."""
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(folder / "variables" / "variables")
+    shapes = reader.get_variable_to_shape_map().items()
+    return sorted(tuple(shape) for name, shape in shapes if "variables_read" in name)
+
+
+def shapes_in_panels(model, table):
+    """Shapes of a model's weights, sorted, kernels and `table` in panels of 64 columns."""
+
+    def shape_of(variable):
+        if variable is table:
+            columns, size = variable.shape
+        elif variable.name == "kernel":
+            size, columns = variable.shape
+        else:
+            return tuple(variable.shape)
+        return -(-columns // 64), size, 64
+
+    return sorted(map(shape_of, model.weights))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.serving.calls import only_in_process
+from tests.serving.calls import only_in_process, shapes_in_panels, stored_shapes
 from zoo.models import Transformer
 from zoo.serving import op_types, warmup
 from zoo.tasks import Translator
@@ -100,6 +100,13 @@ def test_ships_warm_up_requests_for_all_signatures(exported, server):  # the ser
     assert {name for name, _ in requests} == {"serving_default", "n_best"}
     assert any(b"" in inputs["text"] for _, inputs in requests)
     assert {len(inputs["text"]) for _, inputs in requests} >= {1, 8}
+
+
+@only_in_process
+def test_matrices_are_stored_once_and_in_panels(exported, translator):
+    model = translator.model
+    table = model.target_embedding.table.embeddings
+    assert stored_shapes(exported) == shapes_in_panels(model, table)
 
 
 @only_in_process

@@ -5,12 +5,12 @@ import math
 import keras
 from keras import ops
 
+from zoo.compiled import times_transposed
 from zoo.layers.arguments import positive
+from zoo.layers.panels import columns_of_panels, panels_of, times_panels
 
 # A step of decoding has at most so many tokens a row; a text may have more.
 _STEP = 8
-# With so many vectors the table is multiplied from the left, see `TokenEmbedding.logits`.
-_FEW = range(4, 129)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -59,14 +59,20 @@ class TokenEmbedding(keras.layers.Layer):
             self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias")
 
     def call(self, ids):
-        vectors = self.table(ids)
+        panels = panels_of(self)
+        if panels is None:
+            vectors = self.table(ids)
+        else:
+            vectors = columns_of_panels(panels, ops.reshape(ids, (-1,)))
+            vectors = ops.reshape(vectors, (*ops.shape(ids), self.hidden_dim))
         if not self.scaled:
             return vectors
         return vectors * ops.cast(math.sqrt(self.hidden_dim), vectors.dtype)
 
     def logits(self, x):
         """(B, T, D) -> (B, T, V)."""
-        logits = self._logits_of_step(x) if self._is_step(x) else self.table(x, reverse=True)
+        is_plain = panels_of(self) is None and not self._is_step(x)
+        logits = self.table(x, reverse=True) if is_plain else self._logits_of_vectors(x)
         return logits if self.bias is None else logits + ops.cast(self.bias, logits.dtype)
 
     def _is_step(self, x):
@@ -74,28 +80,14 @@ class TokenEmbedding(keras.layers.Layer):
         is_plain = self.compute_dtype == self.variable_dtype and not self.table.quantization_mode
         return is_short and is_plain
 
-    def _logits_of_step(self, x):
-        """The same in the order that takes less time on CPUs: for few vectors, though not for two
-        or three, table times vectors is up to twice as fast as vectors times transposed table."""
+    def _logits_of_vectors(self, x):
         rows, length, size = ops.shape(x)
-
-        def from_the_left():
-            vectors = ops.transpose(ops.reshape(x, (1, rows * length, size)), (0, 2, 1))
-            # Three axes: for matrices, TensorFlow takes another kernel, which is slower here.
-            logits = ops.matmul(ops.expand_dims(self.table.embeddings, 0), vectors)  # (1, V, B*T)
-            return ops.reshape(ops.transpose(logits, (0, 2, 1)), (rows, length, self.vocab_size))
-
-        def from_the_right():
-            return self.table(x, reverse=True)
-
-        count = rows * length
-        if isinstance(count, int):
-            if count == 1:
-                column = ops.matmul(self.table.embeddings, ops.reshape(x, (size, 1)))
-                return ops.reshape(column, (rows, length, self.vocab_size))
-            return from_the_left() if count in _FEW else from_the_right()
-        is_few = ops.logical_and(count >= _FEW.start, count < _FEW.stop)
-        return ops.cond(is_few, from_the_left, from_the_right)
+        x, panels = ops.reshape(x, (rows * length, size)), panels_of(self)
+        if panels is None:
+            logits = times_transposed(x, self.table.embeddings)
+        else:
+            logits = times_panels(x, panels, self.vocab_size)
+        return ops.reshape(logits, (rows, length, self.vocab_size))
 
     def compute_output_shape(self, ids_shape):
         return (*ids_shape, self.hidden_dim)

@@ -1,13 +1,10 @@
 """Projections: one dense layer for several products of the same vectors."""
 
-import contextlib
-
 import keras
 
-from zoo.compiled import times_turned, vector_times_matrix
+from zoo.compiled import vector_times_matrix
 from zoo.layers.initializers import SideBySide
-
-_turned = {}
+from zoo.layers.panels import panels_of, times_panels
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -20,8 +17,9 @@ class Projection(keras.layers.Dense):
     """
 
     def call(self, inputs, training=None):
-        if self in _turned:
-            product = times_turned(inputs, _turned[self])
+        panels = panels_of(self)
+        if panels is not None:
+            product = times_panels(inputs, panels, self.units)
         elif inputs.shape[0] == 1:
             product = vector_times_matrix(inputs, self.kernel)
         else:
@@ -33,21 +31,6 @@ class Projection(keras.layers.Dense):
         # Keras refuses subclasses, as they may compute otherwise; what this one computes otherwise
         # it does not where it is quantized.
         super().quantize(mode, type_check=False, config=config)
-
-
-@contextlib.contextmanager
-def turned_kernels(kernels):
-    """Inside of it, projections multiply by copies of their kernels, stored the other way round.
-
-    Args:
-        kernels: {`Projection`: (Y, X) for its kernel (X, Y)}; TensorFlow only.
-    """
-    _turned.update(kernels)
-    try:
-        yield
-    finally:
-        for each in kernels:
-            del _turned[each]
 
 
 def projection(name, parts, input_shape, use_bias, initializer, dtype):

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from zoo.decoding.state import is_end
-from zoo.layers.projection import turned_kernels
+from zoo.layers.panels import matrices_in_panels
 from zoo.tasks.generation_options import search_with_row_options
 from zoo.tasks.task import Task
 from zoo.tasks.warm_up import warm_up_texts
@@ -41,9 +41,6 @@ class GenerationExport(Task):
         Invalid UTF-8 is read as U+FFFD, long prompts lose their beginning, and an empty prompt
         where the tokenizer has no start id gives an empty text with score 0. Stop strings are cut
         off in Python only: an export refuses them.
-
-        Kernels are stored for few rows: up to a dozen are faster so, and many a little slower (the
-        figures are in benchmarks/README.md).
 
         Args:
             folder: NAME/VERSION, VERSION a whole number; must not exist.
@@ -85,10 +82,12 @@ def _signatures(generator, options):
         options: `GenerationOptions`.
     """
     from zoo.serving import Signature
-    from zoo.serving.kernels import turned_copies
+    from zoo.serving.kernels import copies_in_panels
 
     continuation = generator.continuation
-    kernels = turned_copies(continuation.model)
+    model = continuation.model
+    is_tied = model.output_projection is None
+    copies = copies_in_panels(model, model.token_embedding if is_tied else None)
     end_ids, pad_id = (continuation.end_id, *options.end_ids), continuation.pad_id
     tokenizer = generator.tokenizer.graph(generator.longest_prompt(options))
     limit = options.max_new_tokens
@@ -97,7 +96,7 @@ def _signatures(generator, options):
         ids, mask = tokenizer.encode_prompts(prompt)
         some = ops.any(mask, axis=1)  # (B,)
         longest = ops.max(limits, initial=1)
-        with turned_kernels(kernels):
+        with matrices_in_panels(copies):
             result = continuation.run(search_of(ids, mask), ids, mask, longest, limits)
         new, length = result.ids[:, 0], result.lengths[:, :1]  # (B, L), (B, 1)
         kept = ops.arange(ops.shape(new)[1], dtype="int32") < length

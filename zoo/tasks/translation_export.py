@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from zoo.layers.panels import matrices_in_panels
 from zoo.tasks.task import Task
 from zoo.tasks.warm_up import warm_up_texts
 from zoo.text.beginnings import beginnings_in_graph
@@ -36,15 +37,18 @@ class TranslationExport(Task):
     def signatures(self, beam_size=None, length_penalty=None):
         """What the SavedModel serves: {name: `zoo.serving.Signature`}. TensorFlow only."""
         from zoo.serving import Signature
+        from zoo.serving.kernels import copies_in_panels
 
         beam_size = self.beam_size if beam_size is None else beam_size
         source = self.source_tokenizer.graph(self.max_source_length)
         target = self.target_tokenizer.graph()
+        copies = copies_in_panels(self.model, self.model.target_embedding)
 
         def translate(text, n_best):
             text = beginnings_in_graph(text, self.max_source_length)
             source_ids = source.encode(text)  # (B, S)
-            result = self.decode(source_ids, self.search(beam_size, length_penalty, n_best))
+            with matrices_in_panels(copies):
+                result = self.decode(source_ids, self.search(beam_size, length_penalty, n_best))
             ids, scores = self._silence_empty(source_ids, result)
             num_rows, _, length = ops.shape(ids)
             texts = target.decode(ops.reshape(ids, (num_rows * n_best, length)))
