@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.serving.calls import in_process, only_in_process, shapes_in_panels, stored_shapes
-from tests.small_generators import CHARACTERS, PROMPTS, small_generator
+from tests.small_generators import CHARACTERS, PROMPTS, small_generator, small_gpt
 from zoo.models import GPT
 from zoo.serving import warmup
 from zoo.tasks import TextGenerator
@@ -123,6 +123,18 @@ def test_matrices_are_stored_once_and_in_panels(exported, generator):
     model = generator.model
     table = model.token_embedding.table.embeddings
     assert stored_shapes(exported) == shapes_in_panels(model, table)
+
+
+@only_in_process
+def test_a_model_with_a_projection_for_its_logits_is_served(tmp_path):
+    shared = small_generator()
+    model = small_gpt(
+        tied_logits=False, positions="rotary", norm="rms", gated=True, num_key_value_heads=1
+    )
+    generator = TextGenerator(model, shared.tokenizer, shared.options)
+    generator.export(tmp_path / "1")
+    assert texts(in_process(tmp_path / "1")({"prompt": PROMPTS})) == generator(PROMPTS)
+    assert stored_shapes(tmp_path / "1") == shapes_in_panels(model, table=None)
 
 
 @only_in_process

@@ -1,6 +1,7 @@
 """Matrices in panels: stored so that a product reads them from their beginning to their end."""
 
 import contextlib
+import math
 
 from keras import ops
 
@@ -8,6 +9,8 @@ from zoo.compiled import rows_first, vector_products
 
 # Columns of a panel: what a product computes at once of float32 with AVX-512, four registers.
 _WIDTH = 64
+# So many vectors are multiplied one by one.
+_FEW = 3
 _in_use = {}
 
 
@@ -24,19 +27,31 @@ def times_panels(x, panels, num_columns):
     Args:
         num_columns: Y, of the matrix that was given to `in_panels`.
     """
-    if x.shape[0] == 1:
-        product = ops.reshape(vector_products(x[None], panels), (1, -1))
+    count, num_panels = ops.shape(x)[0], panels.shape[0]
+
+    def one_by_one():  # a panel is in the processor's cache for the second vector
+        product = vector_products(x[None, :, None], panels[:, None])  # (P, R, 1, 64)
+        if isinstance(count, int) and count == 1:
+            return ops.reshape(product, (1, num_panels, _WIDTH))
+        return rows_first(product[:, :, 0])
+
+    def together():
+        return rows_first(ops.matmul(x[None], panels))
+
+    if isinstance(count, int):
+        product = one_by_one() if count <= _FEW else together()
     else:
-        product = rows_first(ops.matmul(x[None], panels))  # (R, P, 64)
-        product = ops.reshape(product, (-1, panels.shape[0] * _WIDTH))
+        product = ops.cond(count <= _FEW, one_by_one, together)
+    product = ops.reshape(product, (-1, num_panels * _WIDTH))
     return product if product.shape[1] == num_columns else product[:, :num_columns]
 
 
 def columns_of_panels(panels, numbers):
     """Columns of a matrix in panels (P, X, 64) by number: numbers (N,) int -> (N, X)."""
-    size, numbers = panels.shape[1], ops.cast(numbers, "int64")
+    size, dtype = panels.shape[1], "int32" if math.prod(panels.shape) < 2**31 else "int64"
+    numbers = ops.cast(numbers, dtype)
     first = numbers // _WIDTH * (size * _WIDTH) + numbers % _WIDTH  # (N,)
-    places = first[:, None] + _WIDTH * ops.arange(size, dtype="int64")  # (N, X)
+    places = first[:, None] + _WIDTH * ops.arange(size, dtype=dtype)  # (N, X)
     return ops.take(ops.reshape(panels, (-1,)), places)
 
 

@@ -95,6 +95,11 @@ class GPT(GPTDecoder):
         x, cache = self.read(ids, cache, padding_mask)
         return self.logits(x), cache
 
+    @property
+    def logits_embedding(self):
+        """The `TokenEmbedding` whose table makes the logits; None: a projection of its own does."""
+        return self.token_embedding if self.output_projection is None else None
+
     def logits(self, x):
         """(B, T, D) -> (B, T, V)."""
         if self.output_projection is None:

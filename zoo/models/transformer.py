@@ -144,6 +144,11 @@ class Transformer(Configured, EncoderDecoder):
         x, cache = self.decoder.step(self.target_dropout(x), cache, place)
         return self.target_embedding.logits(x), cache
 
+    @property
+    def logits_embedding(self):
+        """The `TokenEmbedding` whose table makes the logits."""
+        return self.target_embedding
+
     def _embed(self, embedding, ids, positions):
         return embedding(ids) + self.positions(positions)  # (B, T, D)
 

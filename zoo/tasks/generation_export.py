@@ -42,6 +42,9 @@ class GenerationExport(Task):
         where the tokenizer has no start id gives an empty text with score 0. Stop strings are cut
         off in Python only: an export refuses them.
 
+        Matrices are stored in panels (`zoo.layers.panels`): few rows are faster so on CPUs, by far,
+        and hundreds of tokens at once, as the prompts of a large batch are, a little slower.
+
         Args:
             folder: NAME/VERSION, VERSION a whole number; must not exist.
             **options: fields of `GenerationOptions` that differ from the task's.
@@ -85,9 +88,7 @@ def _signatures(generator, options):
     from zoo.serving.kernels import copies_in_panels
 
     continuation = generator.continuation
-    model = continuation.model
-    is_tied = model.output_projection is None
-    copies = copies_in_panels(model, model.token_embedding if is_tied else None)
+    copies = copies_in_panels(continuation.model)
     end_ids, pad_id = (continuation.end_id, *options.end_ids), continuation.pad_id
     tokenizer = generator.tokenizer.graph(generator.longest_prompt(options))
     limit = options.max_new_tokens

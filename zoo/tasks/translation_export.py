@@ -16,7 +16,8 @@ class TranslationExport(Task):
 
         Signatures: `serving_default(text: string [B]) -> {text: string [B], score: float32 [B]}`
         and `n_best(text) -> {text [B, K], score [B, K]}`, K = beam_size; where the search found
-        fewer, text is empty and score -inf. Invalid UTF-8 is read as U+FFFD.
+        fewer, text is empty and score -inf. Invalid UTF-8 is read as U+FFFD. Matrices are stored in
+        panels, as by `TextGenerator.export`.
 
         Args:
             folder: NAME/VERSION, VERSION a whole number; must not exist.
@@ -42,7 +43,7 @@ class TranslationExport(Task):
         beam_size = self.beam_size if beam_size is None else beam_size
         source = self.source_tokenizer.graph(self.max_source_length)
         target = self.target_tokenizer.graph()
-        copies = copies_in_panels(self.model, self.model.target_embedding)
+        copies = copies_in_panels(self.model)
 
         def translate(text, n_best):
             text = beginnings_in_graph(text, self.max_source_length)
