@@ -207,7 +207,7 @@ def times_transposed(x, y):
 
 
 def rows_first(x):
-    """x (P, R, Y) -> (R, P, Y)."""
+    """x (P, R, Y) float32 -> (R, P, Y)."""
     if not on_tensorflow():
         return ops.swapaxes(x, 0, 1)
     import tensorflow as tf
