@@ -2,10 +2,12 @@
 
     KERAS_BACKEND=tensorflow python -m benchmarks.matrix_layouts [--rows 1 8 32] [--rounds 5]
 
-The products of one step of decoding (no logits), one after the other and nothing in between, for
-each number of rows: milliseconds, median and minimum. `--size tiny` is no use but to try it out.
+The products of one step of GPT-2 124M (no logits), one after the other and nothing in between, for
+each number of rows, by 2 threads: milliseconds, median and minimum.
 """
 
+import argparse
+import pathlib
 import statistics
 import time
 
@@ -13,11 +15,11 @@ from benchmarks import common
 from benchmarks.generation_peers import SIZES, set_threads
 
 
-def kernels(size):
-    """Random kernels (X, Y) of a GPT-2's projections, as numpy arrays."""
+def kernels():
+    """Random kernels (X, Y) of GPT-2's projections, as numpy arrays."""
     import numpy as np
 
-    num_layers, hidden_dim = SIZES[size]
+    num_layers, hidden_dim = SIZES["base"]
     inner = 4 * hidden_dim
     shapes = ((hidden_dim, 3 * hidden_dim), (hidden_dim, hidden_dim))
     shapes += ((hidden_dim, inner), (inner, hidden_dim))
@@ -66,12 +68,15 @@ def products(matrices, stored, multiply, num_rows):
 
 
 def main():
-    parser = common.arguments(__doc__.splitlines()[0], rounds=5)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 2, 8, 32, 128, 600])
+    parser.add_argument("--rounds", type=int, default=5, help="timed calls of each")
+    parser.add_argument("--json", type=pathlib.Path, help="write machine and times here")
     options = parser.parse_args()
-    common.print_machine(common.machine())
+    facts = common.machine()
+    common.print_machine(facts)
     set_threads((2, 1))
-    matrices = kernels(options.size)
+    matrices = kernels()
     stored = layouts(matrices)
     found = {}
     for num_rows in options.rows:
@@ -88,7 +93,7 @@ def main():
         for name, own in found[num_rows].items():
             print(f"  {name:24} {statistics.median(own):7.1f} {min(own):7.1f}", flush=True)
     if options.json:
-        common.write_json(options.json, {"machine": common.machine(), "ms": found})
+        common.write_json(options.json, {"machine": facts, "ms": found})
 
 
 if __name__ == "__main__":
